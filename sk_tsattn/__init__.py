@@ -1,0 +1,4 @@
+"""The attention LSTM for scikit-learn.
+
+Axes are always ``(samples, time, features)``, oldest step first.
+"""
