@@ -1,0 +1,45 @@
+"""Left padding: how a window with fewer observed steps than the others takes part in a batch.
+
+A ``mask`` (B, T) is True where a step was observed. Padding lies at the old end only, so the
+newest step, index T-1, is always observed. ``mask=None`` says that everything was observed.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def zero_padding(X: Tensor, mask: Tensor | None) -> Tensor:
+    """Set the padded steps of ``X`` (B, T, F) to zero, whatever stood there (NaN too)."""
+    return X if mask is None else X.masked_fill(~mask[:, :, None], 0.0)
+
+
+def masked_softmax(logits: Tensor, mask: Tensor | None, dim: int) -> Tensor:
+    """Softmax over the observed items; a padded item gets exactly zero."""
+    if mask is not None:
+        logits = logits.masked_fill(~mask, -torch.inf)
+    return logits.softmax(dim=dim)
+
+
+def n_observed(X: Tensor, mask: Tensor | None) -> Tensor | int:
+    """Count the observed steps: T, or one number per sample, (B, 1, 1)."""
+    return X.shape[1] if mask is None else mask.sum(dim=1)[:, None, None]
+
+
+def observed_first(X: Tensor, mask: Tensor) -> Tensor:
+    """Roll every window (B, T, K) so that its observed steps come first, padding last."""
+    return _roll(X, -(~mask).sum(dim=1))
+
+
+def newest_last(X: Tensor, mask: Tensor) -> Tensor:
+    """Undo :func:`observed_first`: padding first, the newest step at index T-1."""
+    return _roll(X, (~mask).sum(dim=1))
+
+
+def _roll(X: Tensor, shifts: Tensor) -> Tensor:
+    """Roll each sample of (B, T, K) along time by its own number of steps."""
+    _, T, K = X.shape
+    steps = torch.arange(T, device=X.device)  # (T,)
+    index = (steps[None, :] - shifts[:, None]) % T  # (B, T)
+    return X.gather(1, index[:, :, None].expand(-1, -1, K))

@@ -1,0 +1,139 @@
+"""Which mechanism does what in which attention mode: the single list of them.
+
+A mechanism is a line of ``ATTENTION_MECHANISMS``, ``{mode: {place: class}}``. The places are
+
+``"gate"``
+    Before the LSTM: X (B, T, F), mask → gated X (B, T, F), weights (B, T, F).
+``"feature_score"``
+    The same, by a score whose keys are the series of the features.
+``"readout"``
+    Behind the LSTM: states (B, T, H), mask → (B, output_size), weights (B, T).
+``"time_score"``
+    The same, by a score whose keys are the states and whose query is the newest of them.
+``"network"``
+    The whole network, built with the keywords of ``build_network``.
+
+A class is given those of ``build_network``'s arguments that its constructor names. The other
+keyword-only parameters of its constructor are the user's options, ``attention_params``.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+from torch import nn
+
+from ._bahdanau import BahdanauScore
+from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate
+from ._luong import LuongScore
+from ._places import ScoreFeatureGate, ScoreReadout
+
+ATTENTION_MODES = ("time", "feature", "both")
+
+# fmt: off
+ATTENTION_MECHANISMS: dict[str, dict[str, dict[str, type[nn.Module]]]] = {
+    "dense": {
+        "time": {"gate": DenseTimeGate},
+        "feature": {"gate": DenseFeatureGate},
+        "both": {"gate": DenseCellGate},
+    },
+    "luong": {
+        "time": {"time_score": LuongScore},
+        "feature": {"feature_score": LuongScore},
+        "both": {"gate": DenseFeatureGate, "time_score": LuongScore},
+    },
+    "bahdanau": {
+        "time": {"time_score": BahdanauScore},
+        "feature": {"feature_score": BahdanauScore},
+        "both": {"gate": DenseFeatureGate, "time_score": BahdanauScore},
+    },
+}
+# fmt: on
+
+# What a score stands in, by place.
+SCORE_PLACES: dict[str, type[nn.Module]] = {
+    "feature_score": ScoreFeatureGate,
+    "time_score": ScoreReadout,
+}
+
+# Arguments of build_network: sizes and switches that a constructor may name, never options.
+NETWORK_ARGUMENTS = frozenset(
+    {
+        "attention_mode",
+        "n_timesteps",
+        "n_features",
+        "n_outputs",
+        "hidden_size",
+        "num_layers",
+        "dropout",
+        "position_embedding",
+    }
+)
+
+
+def options_of(cls: type[nn.Module]) -> list[str]:
+    """Name the options of a class: its keyword-only parameters that are no network arguments."""
+    return [
+        name
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in NETWORK_ARGUMENTS
+    ]
+
+
+def attention_options(attention: str) -> list[str]:
+    """Name the options that ``attention_params`` may have for a mechanism, over all its modes.
+
+    A mode ignores the options of the others, so that a grid over ``attention_mode`` can keep them.
+    """
+    options = set()
+    for places in _modes(attention).values():
+        for place, cls in places.items():
+            options.update(options_of(cls))
+            if place in SCORE_PLACES:
+                options.update(options_of(SCORE_PLACES[place]))
+    return sorted(options)
+
+
+def attention_places(attention: str, attention_mode: str) -> dict[str, type[nn.Module]]:
+    """Look up what a mechanism is made of in a mode.
+
+    Raises
+    ------
+    ValueError
+        If there is no such mechanism or mode, or the mechanism means nothing in the mode.
+    """
+    modes = _modes(attention)
+    if attention_mode not in ATTENTION_MODES:
+        raise ValueError(
+            f"attention_mode must be one of {list(ATTENTION_MODES)} or None. "
+            f"Got {attention_mode!r} instead."
+        )
+    if attention_mode not in modes:
+        supported = "; ".join(
+            f"{name!r} in {', '.join(map(repr, its_modes))}"
+            for name, its_modes in ATTENTION_MECHANISMS.items()
+        )
+        raise ValueError(
+            f"attention={attention!r} is not defined for attention_mode={attention_mode!r}. "
+            f"Supported are {supported}."
+        )
+    return modes[attention_mode]
+
+
+def check_attention_params(attention: str, attention_params: dict) -> None:
+    """Raise a ValueError if ``attention_params`` names an option that the mechanism lacks."""
+    options = attention_options(attention)
+    unknown = sorted(set(attention_params) - set(options))
+    if unknown:
+        raise ValueError(
+            f"attention_params of attention={attention!r} may have the keys {options}. "
+            f"Got {unknown} instead."
+        )
+
+
+def _modes(attention: str) -> dict[str, dict[str, type[nn.Module]]]:
+    if attention not in ATTENTION_MECHANISMS:
+        raise ValueError(
+            f"attention must be one of {list(ATTENTION_MECHANISMS)}. Got {attention!r} instead."
+        )
+    return ATTENTION_MECHANISMS[attention]

@@ -1,0 +1,27 @@
+"""From what a mechanism weighs to distributions over cells, steps and features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def cell_attention(weights: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Normalise non-negative ``weights`` (B, T, F) to a distribution over the observed cells.
+
+    A window whose weights are all zero has uniform attention, not a division by zero.
+    """
+    weights = weights + torch.finfo(weights.dtype).tiny
+    if mask is not None:
+        weights = weights.masked_fill(~mask[:, :, None], 0.0)
+    return weights / weights.sum(dim=(1, 2), keepdim=True)  # (B, T, F)
+
+
+def attention_of_mode(cell: Tensor, attention_mode: str) -> dict[str, Tensor]:
+    """Give the marginals of ``cell`` (B, T, F) that a mode defines.
+
+    ``"time"``: {"time": (B, T)}. ``"feature"``: {"feature": (B, F)}. ``"both"``: these two and
+    {"cell": (B, T, F)}.
+    """
+    marginals = {"time": cell.sum(dim=2), "feature": cell.sum(dim=1), "cell": cell}
+    return marginals if attention_mode == "both" else {attention_mode: marginals[attention_mode]}
