@@ -1,0 +1,285 @@
+"""Real series that the package ships: what is known at each time, and the target ahead of it."""
+
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+_DATA = resources.files("sk_tsattn.datasets") / "data"
+
+
+def load_beijing_pm25(*, horizon=1, return_X_y=False, as_frame=False, impute=True):
+    """Load five years of hourly PM2.5 and weather in Beijing [Liang2015]_.
+
+    A row of ``data`` holds everything known at that hour, the hour's own PM2.5 included; its
+    target is the PM2.5 ``horizon`` hours later. The 43,824 hours lose the first 24, which have no
+    PM2.5 and no past to fill it from, and the last ``horizon``, which have no target. The other
+    2,043 missing values repeat the last observed one, so that nothing looks ahead.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        How far after a row its target lies, in hours. At least 1.
+
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    as_frame : bool, default=False
+        Make ``data`` a DataFrame and ``target`` a Series, both with the time as their index.
+
+    impute : bool, default=True
+        Fill missing PM2.5 with the last observed value. ``False`` leaves NaN in ``data`` and
+        ``target``.
+
+    Returns
+    -------
+    bunch : Bunch
+        data : ndarray or DataFrame of shape (43800 - horizon, 11)
+            float64: ``pm2.5`` (µg/m³), ``DEWP`` and ``TEMP`` (°C), ``PRES`` (hPa), the wind
+            direction as ``cbwd_NE``, ``cbwd_NW``, ``cbwd_SE``, ``cbwd_cv`` (0 or 1), ``Iws``
+            (m/s, running sum), ``Is`` and ``Ir`` (hours of snow and of rain, running sums).
+        target : ndarray or Series of shape (43800 - horizon,)
+            ``pm2.5``, ``horizon`` hours later, in µg/m³.
+        imputed, target_imputed : ndarray of shape (43800 - horizon,)
+            bool: the ``pm2.5`` of the row, or its target, is missing in the source. Leave rows
+            with an imputed target out of a score.
+        index : DatetimeIndex of shape (43800 - horizon,)
+            Hour of the row, that is, when the forecast is made.
+        feature_names, target_names : list of str
+        frame : DataFrame of shape (43800 - horizon, 12), or None
+            ``data`` and ``target`` side by side, with ``as_frame=True``.
+        DESCR : str
+            Source, citation, licence, units and traps.
+        filename : str
+            Path of the data file.
+
+    (data, target) : tuple
+        With ``return_X_y=True``.
+
+    Raises
+    ------
+    ValueError
+        If ``horizon`` is not an integer of at least 1.
+
+    References
+    ----------
+    .. [Liang2015] X. Liang et al., "Assessing Beijing's PM2.5 pollution: severity, weather impact,
+       APEC and winter heating", Proceedings of the Royal Society A 471 (2015) 20150257.
+       https://doi.org/10.1098/rspa.2015.0257. Data: https://doi.org/10.24432/C5JS49, CC BY 4.0
+       under the repository's current terms.
+
+    Examples
+    --------
+    >>> from sk_tsattn.datasets import load_beijing_pm25
+    >>> pm25 = load_beijing_pm25(horizon=6)
+    >>> pm25.data.shape, pm25.target_names
+    ((43794, 11), ['pm2.5_t+6'])
+    >>> float(pm25.data[6, 0]), float(pm25.target[0])  # the same hour
+    (105.0, 105.0)
+    """
+    table = _read("beijing_pm25")
+    time = pd.DatetimeIndex(
+        pd.to_datetime(table[["year", "month", "day", "hour"]]), freq="h", name="time"
+    )
+    directions = {
+        f"cbwd_{direction}": (table["cbwd"] == direction).to_numpy(dtype=np.float64)
+        for direction in ("NE", "NW", "SE", "cv")
+    }
+    known = pd.concat(
+        [
+            table[["pm2.5", "DEWP", "TEMP", "PRES"]],
+            pd.DataFrame(directions),
+            table[["Iws", "Is", "Ir"]],
+        ],
+        axis=1,
+    ).set_index(time)
+
+    missing = known["pm2.5"].isna().to_numpy()
+    first = int(np.argmin(missing))  # before it, there is no past value to repeat
+    known, missing = known.iloc[first:], missing[first:]
+    if impute:
+        known = known.assign(**{"pm2.5": known["pm2.5"].ffill()})
+
+    bunch = _forecasting_bunch("beijing_pm25", known, "pm2.5", horizon, as_frame)
+    n_rows = len(bunch.target)
+    bunch.imputed = missing[:n_rows].copy()
+    bunch.target_imputed = missing[-n_rows:].copy()
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def load_appliances_energy(*, horizon=1, return_X_y=False, as_frame=False):
+    """Load 4.5 months of the energy use of a house's appliances, every 10 minutes [Cand2017]_.
+
+    A row of ``data`` holds what the source has for that time, the step's own energy use included;
+    its target is the energy use ``horizon`` steps later. The last ``horizon`` rows, which have no
+    target, are dropped. Two features, ``rv1`` and ``rv2``, are random numbers put there by the
+    authors: known to be irrelevant, a test of everything that ranks features. Beware of the six
+    airport columns: the authors drew straight lines between hourly reports, so that within an hour
+    these columns already know the report at its end.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        How far after a row its target lies, in steps of 10 minutes. At least 1.
+
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    as_frame : bool, default=False
+        Make ``data`` a DataFrame and ``target`` a Series, both with the time as their index.
+
+    Returns
+    -------
+    bunch : Bunch
+        data : ndarray or DataFrame of shape (19735 - horizon, 28)
+            float64: ``Appliances`` and ``lights`` (Wh), ``T1`` to ``T9`` (°C) and ``RH_1`` to
+            ``RH_9`` (%) of the rooms, the airport's ``T_out`` (°C), ``Press_mm_hg`` (mm Hg),
+            ``RH_out`` (%), ``Windspeed`` (m/s), ``Visibility`` (km) and ``Tdewpoint`` (°C), and
+            the random ``rv1`` and ``rv2`` (no unit, equal to each other).
+        target : ndarray or Series of shape (19735 - horizon,)
+            ``Appliances``, ``horizon`` steps later, in Wh.
+        index : DatetimeIndex of shape (19735 - horizon,)
+            Time of the row, that is, when the forecast is made.
+        feature_names, target_names : list of str
+        frame : DataFrame of shape (19735 - horizon, 29), or None
+            ``data`` and ``target`` side by side, with ``as_frame=True``.
+        DESCR : str
+            Source, citation, licence, units and traps.
+        filename : str
+            Path of the data file.
+
+    (data, target) : tuple
+        With ``return_X_y=True``.
+
+    Raises
+    ------
+    ValueError
+        If ``horizon`` is not an integer of at least 1.
+
+    References
+    ----------
+    .. [Cand2017] L. M. Candanedo, V. Feldheim and D. Deramaix, "Data driven prediction models of
+       energy use of appliances in a low-energy house", Energy and Buildings 140 (2017) 81-97.
+       https://doi.org/10.1016/j.enbuild.2017.01.083. Data: https://doi.org/10.24432/C5VC8G,
+       CC BY 4.0 under the repository's current terms.
+
+    Examples
+    --------
+    >>> from sk_tsattn.datasets import load_appliances_energy
+    >>> X, y = load_appliances_energy(return_X_y=True, as_frame=True)
+    >>> X.shape, y.name
+    ((19734, 28), 'Appliances_t+1')
+    >>> print(X.index[0], X.index[-1])
+    2016-01-11 17:00:00 2016-05-27 17:50:00
+    """
+    table = _read("appliances_energy")
+    time = pd.DatetimeIndex(pd.to_datetime(table["date"]), freq="10min", name="time")
+    known = table.drop(columns="date").set_index(time)
+
+    bunch = _forecasting_bunch("appliances_energy", known, "Appliances", horizon, as_frame)
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def load_gas_furnace(*, horizon=1, return_X_y=False, as_frame=False):
+    """Load the gas furnace series: gas going in, CO2 coming out 3 to 5 steps later [Box1970]_.
+
+    A row of ``data`` holds what is known at that time, its own CO2 included; its target is the CO2
+    ``horizon`` steps of 9 seconds later. The last ``horizon`` of the 296 rows, which have no
+    target, are dropped. Small enough for documentation, too small to compare models on.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        How far after a row its target lies, in steps of 9 seconds. From 1 to 295.
+
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    as_frame : bool, default=False
+        Make ``data`` a DataFrame and ``target`` a Series, both with the time as their index.
+
+    Returns
+    -------
+    bunch : Bunch
+        data : ndarray or DataFrame of shape (296 - horizon, 2)
+            float64: ``InputGasRate`` (coded: 0.60 - 0.04 x the rate in cubic feet per minute) and
+            ``CO2`` (% of the outlet gas).
+        target : ndarray or Series of shape (296 - horizon,)
+            ``CO2``, ``horizon`` steps later, in %.
+        index : TimedeltaIndex of shape (296 - horizon,)
+            Time of the row since the first one; the source gives no date.
+        feature_names, target_names : list of str
+        frame : DataFrame of shape (296 - horizon, 3), or None
+            ``data`` and ``target`` side by side, with ``as_frame=True``.
+        DESCR : str
+            Source, citation, licence, units and traps.
+        filename : str
+            Path of the data file.
+
+    (data, target) : tuple
+        With ``return_X_y=True``.
+
+    Raises
+    ------
+    ValueError
+        If ``horizon`` is not an integer from 1 to 295.
+
+    References
+    ----------
+    .. [Box1970] G. E. P. Box and G. M. Jenkins, "Time Series Analysis: Forecasting and Control",
+       Holden-Day, 1970, series J; as in darts (https://github.com/unit8co/darts, Apache-2.0).
+
+    Examples
+    --------
+    >>> from sk_tsattn.datasets import load_gas_furnace
+    >>> furnace = load_gas_furnace()
+    >>> furnace.data.shape, furnace.feature_names
+    ((295, 2), ['InputGasRate', 'CO2'])
+    >>> print(furnace.index[1])
+    0 days 00:00:09
+    """
+    table = _read("gas_furnace").set_axis(["InputGasRate", "CO2"], axis=1)
+    known = table.set_index(
+        pd.timedelta_range(start="0s", periods=len(table), freq="9s", name="time")
+    )
+
+    bunch = _forecasting_bunch("gas_furnace", known, "CO2", horizon, as_frame)
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _read(name):
+    """Read one of the package's tables as it was published."""
+    with (_DATA / f"{name}.csv.gz").open("rb") as file:
+        return pd.read_csv(file, compression="gzip")
+
+
+def _forecasting_bunch(name, known, target_column, horizon, as_frame):
+    """Pair each row of ``known`` with the value of ``target_column`` ``horizon`` rows later."""
+    n_rows = len(known)
+    if (
+        not isinstance(horizon, (int, np.integer))
+        or isinstance(horizon, bool)
+        or not 1 <= horizon <= n_rows - 1
+    ):
+        raise ValueError(
+            f"horizon must be an integer from 1 to {n_rows - 1}, the number of steps between a "
+            f"row and its target. Got {horizon!r} instead; use 1 for the next step."
+        )
+    horizon = int(horizon)  # a small unsigned integer would not survive the minus sign below
+    target_name = f"{target_column}_t+{horizon}"
+    known = known.astype(np.float64)
+    data = known.iloc[:-horizon]
+    target = pd.Series(
+        known[target_column].to_numpy(copy=True)[horizon:], index=data.index, name=target_name
+    )
+    return Bunch(
+        data=data if as_frame else data.to_numpy(copy=True),
+        target=target if as_frame else target.to_numpy(copy=True),
+        frame=pd.concat([data, target], axis=1) if as_frame else None,
+        feature_names=list(known.columns),
+        target_names=[target_name],
+        index=data.index,
+        DESCR=(_DATA / f"{name}.rst").read_text(encoding="utf-8"),
+        filename=str(_DATA / f"{name}.csv.gz"),
+    )
