@@ -1,0 +1,663 @@
+"""AttentionLSTMRegressor: windows in, predictions and attention out."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from . import _training as training
+from ._parameters import check_parameters
+from ._reporting import CallbackSupportMixin, FitReport, with_callbacks
+from ._rows import check_rows, check_target, check_weight
+from ._scaling import moments
+from ._windows import Windows, last_block, reaches_into
+
+# Cells (windows x steps x features) up to which the network computes in double precision. It
+# costs nothing noticeable at that size, and makes results independent of how samples are batched.
+FLOAT64_CELLS = 100_000
+# Windows from which early_stopping="auto" sets a validation part aside.
+EARLY_STOPPING_WINDOWS = 500
+# The attributes that say what mattered, and the modes that define them.
+ATTENTION_ATTRIBUTES = {
+    "time_attention_": ("time", ("time", "both")),
+    "feature_attention_": ("feature", ("feature", "both")),
+    "attention_": ("cell", ("both",)),
+}
+
+
+class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+    """Predict from windows of a multivariate time series, and say what mattered in them.
+
+    An LSTM reads each window, with attention over its features, its time steps, or both. Inputs
+    are either windows of shape (n_samples, n_timesteps, n_features), oldest step first, or the
+    rows of a series (a 2-D array or a time-indexed DataFrame) together with ``lookback``; see
+    *Shapes* below. ``X`` and ``y`` are standardised inside.
+
+    ``"feature"`` : attention over features on the raw input -> LSTM -> newest state -> linear.
+    ``"time"`` : LSTM -> attention over its states -> linear.
+    ``"both"`` : attention over features -> LSTM -> attention over its states -> linear.
+
+    Attention is a weight inside the model. Whether it points at what drives the prediction
+    depends on the mechanism and the data; compare with permutation importance before you tell
+    others.
+
+    Parameters
+    ----------
+    attention_mode : {"time", "feature", "both"} or None, default="both"
+        What attention weighs. None is the plain LSTM, to ask whether attention helps.
+
+    attention : str, default="luong"
+        The mechanism, a key of :data:`sk_tsattn.attention.ATTENTION_MECHANISMS`; some mean
+        something only in some modes.
+
+    attention_params : dict or None, default=None
+        Options of the mechanism, such as ``{"score": "dot"}`` for ``"luong"``. See the classes
+        in :mod:`sk_tsattn.attention`.
+
+    hidden_size : int, default=32
+        Width of the LSTM. More can represent more and overfits sooner.
+
+    num_layers : int, default=1
+        LSTM layers on top of each other.
+
+    dropout : float, default=0.0
+        Share of values dropped, in training, between LSTM layers and before the linear head.
+
+    position_embedding : bool, default=True
+        Put a learned vector of each step's position beside the input of the LSTM. Without it an
+        LSTM can hardly find a fixed step of the window.
+
+    lookback : int or None, default=None
+        Steps of a window. For 2-D ``X``, whose rows are then observations in time order: row
+        ``t`` is predicted from the rows ``t - lookback + 1, ..., t``. None makes each row a
+        window of one step. For 3-D ``X``: only the newest ``lookback`` steps are used.
+
+    context : {"auto", "train_tail", "mask"}, default="auto"
+        Which history the first ``lookback - 1`` rows of a 2-D ``X`` have at predict. The rows
+        that ``fit`` has kept in ``context_`` are put before ``X``
+
+        - ``"auto"``: if ``X`` is a DataFrame whose index goes on where the training index ended
+          (series by series);
+        - ``"train_tail"``: always, for arrays too. Right for test sets that directly follow the
+          training set, as in ``TimeSeriesSplit`` without a gap; wrong for any other ``X``, the
+          training set included;
+        - ``"mask"``: never, and the short windows are trained on as well.
+
+        A row with too little history is predicted from a short window: the steps that it lacks
+        are masked, get zero attention and have no influence. Its prediction is less good.
+        ``fit`` learns from complete windows only, unless ``"mask"`` is set.
+
+    standardize : bool, default=True
+        Scale each feature of ``X`` and each column of ``y`` to mean 0 and standard deviation 1
+        inside, with (weighted) statistics of the training part. Predictions keep the units of
+        ``y``. If False, the data must already be of order 1.
+
+    max_epochs : int, default=100
+        Passes over the training part, at most.
+
+    lr : float, default=0.005
+        Step size of the optimizer (AdamW). Smaller is slower and steadier.
+
+    batch_size : int, default=64
+        Windows in an optimisation step. More is faster on large data, with fewer steps an epoch.
+
+    weight_decay : float, default=0.0
+        Decoupled decay of all weights towards 0 (Loshchilov and Hutter 2019); more is smoother.
+
+    early_stopping : "auto" or bool, default="auto"
+        Set a validation part aside, stop when its error no longer falls, and restore the best
+        epoch's weights. ``"auto"`` does so from 500 windows on, or if ``X_val`` is given.
+
+    validation_fraction : float, default=0.1
+        Share of the windows that form the validation part: the newest ones, of each series. No
+        training window reaches into it.
+
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which early stopping stops.
+
+    warm_start : bool, default=False
+        If True, ``fit`` goes on from the last fit's weights and scaling, for ``max_epochs`` more.
+
+    device : str, default="auto"
+        Where to compute, as torch names it (``"cpu"``, ``"cuda:1"``). ``"auto"`` is CUDA where
+        there is some.
+
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, order of batches and dropout. An int gives the same bits on the same
+        machine each time. The global random states of numpy and torch are left alone.
+
+    verbose : int, default=0
+        1 draws a progress bar, 2 prints a line per epoch as well.
+
+    callbacks : list of skorch.callbacks.Callback or None, default=None
+        Copies of them watch the training. (Scikit-learn's own callbacks, from its version 1.9
+        on, are set with ``set_callbacks``.)
+
+    net_params : dict or None, default=None
+        Any other option of :class:`skorch.NeuralNet`, such as
+        ``{"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9}`` or
+        ``{"criterion": torch.nn.HuberLoss}``.
+
+    Attributes
+    ----------
+    feature_attention_ : ndarray of shape (n_features,)
+        Attention on each feature, averaged over the training windows (by weight). Non-negative,
+        sums to 1. Only in the modes ``"feature"`` and ``"both"``.
+
+    time_attention_ : ndarray of shape (n_timesteps,)
+        The same of each time step, oldest first. Only in the modes ``"time"`` and ``"both"``.
+
+    attention_ : ndarray of shape (n_timesteps, n_features)
+        The same of each cell; the other two are its margins. Only in the mode ``"both"``.
+
+    n_features_in_ : int
+        Number of features, for windows too.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where ``X`` was a DataFrame with string columns.
+
+    n_timesteps_in_ : int
+        Steps of a window.
+
+    n_outputs_ : int
+        Columns of ``y``.
+
+    history_ : DataFrame
+        A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (where there is a validation
+        part), ``lr``, ``seconds``. Losses are mean squared errors of the standardised target: 1
+        is the error of predicting the training mean.
+
+    n_iter_ : int
+        Epochs of training after which the weights stood that are now used.
+
+    context_ : DataFrame of shape (up to lookback - 1 rows of each series, n_features)
+        The last rows of the training data; empty for windows.
+
+    net_ : skorch.NeuralNet
+        The fitted net; ``net_.module_`` is the torch module, which takes standardised windows.
+
+    See Also
+    --------
+    make_windows : Cut a series into windows and targets.
+
+    Notes
+    -----
+    *Shapes.* Axes are always (samples, time, features), oldest step first. Windows that are
+    channels-first, (samples, features, time), are turned with ``X.transpose(0, 2, 1)``.
+
+    ``X`` may be a list, a numpy array (read-only and memory maps too), a torch tensor on the CPU,
+    a pandas or polars DataFrame. Neither windows nor a change of type are ever written out for
+    large data: batches are cut from ``X`` as it is.
+
+    *Several series.* Give a DataFrame with a two-level MultiIndex (series, time), or ``groups``
+    with the series of each row at ``fit`` and ``predict``. No window crosses from one series into
+    another.
+
+    *Cross-validation.* Use ``TimeSeriesSplit`` and never shuffled folds. With ``lookback``, a
+    time-indexed DataFrame keeps the history of a test block by itself; for arrays set
+    ``context="train_tail"``.
+
+    *Precision.* Up to 100,000 cells (windows x steps x features) the network computes in double
+    precision, above in single precision.
+
+    *Missing time stamps.* A window is ``lookback`` consecutive rows, whatever their time stamps.
+
+    Examples
+    --------
+    >>> from sk_tsattn import AttentionLSTMRegressor
+    >>> from sk_tsattn.datasets import load_gas_furnace
+    >>> X, y = load_gas_furnace(return_X_y=True, as_frame=True)
+    >>> model = AttentionLSTMRegressor(lookback=8, max_epochs=60, random_state=0)
+    >>> model.fit(X[:240], y[:240]).predict(X[240:]).shape
+    (55,)
+    >>> model.time_attention_.shape, model.feature_attention_.shape
+    ((8,), (2,))
+    >>> round(float(model.attention_.sum()), 6)
+    1.0
+    """
+
+    def __init__(
+        self,
+        *,
+        attention_mode="both",
+        attention="luong",
+        attention_params=None,
+        hidden_size=32,
+        num_layers=1,
+        dropout=0.0,
+        position_embedding=True,
+        lookback=None,
+        context="auto",
+        standardize=True,
+        max_epochs=100,
+        lr=0.005,
+        batch_size=64,
+        weight_decay=0.0,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+        callbacks=None,
+        net_params=None,
+    ):
+        self.attention_mode = attention_mode
+        self.attention = attention
+        self.attention_params = attention_params
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.position_embedding = position_embedding
+        self.lookback = lookback
+        self.context = context
+        self.standardize = standardize
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+        self.net_params = net_params
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    def __getattr__(self, name):
+        """Say which mode has an attention that is asked for in vain."""
+        if name in ATTENTION_ATTRIBUTES:
+            _, modes = ATTENTION_ATTRIBUTES[name]
+            allowed = " or ".join(f"attention_mode={mode!r}" for mode in modes)
+            mode = self.__dict__.get("attention_mode")
+            why = f"attention_mode={mode!r} has none; use {allowed}"
+            if mode in modes:
+                why = "it is not fitted yet; call fit"
+            raise AttributeError(f"{type(self).__name__} has no {name}: {why}.")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @with_callbacks
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups=None,
+    ):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
+            Windows; or rows in time order, with ``lookback`` set.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The target of each window or row.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the windows (of those that end in each row). A weight of k equals k copies;
+            exactly so while the data fit into one batch, else on average.
+
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
+            A validation part of your own, instead of the newest ``validation_fraction``. With
+            ``early_stopping=False`` it is recorded in ``history_`` and nothing else.
+
+        groups : array-like of shape (n_samples,) or None, default=None
+            Series of each row (or window).
+
+        Returns
+        -------
+        self : AttentionLSTMRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or an array is not as described here; before any training.
+        """
+        check_parameters(self)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            groups=groups,
+            val=(X_val, y_val, sample_weight_val),
+            n_epochs=self.max_epochs,
+            stopping=self.early_stopping,
+            resume=self.warm_start and hasattr(self, "net_"),
+        )
+
+    @with_callbacks
+    def partial_fit(self, X, y, sample_weight=None, *, groups=None):
+        """Train for one more epoch, on these data.
+
+        The first call fixes the scaling, as ``fit`` does; there is no validation part.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        self : AttentionLSTMRegressor
+            The fitted estimator.
+        """
+        check_parameters(self)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            groups=groups,
+            val=(None, None, None),
+            n_epochs=1,
+            stopping=False,
+            resume=hasattr(self, "net_"),
+        )
+
+    def _fit(self, X, y, sample_weight, *, groups, val, n_epochs, stopping, resume):
+        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
+        y_checked, y_ndim = check_target(y, len(rows))
+        weight = check_weight(sample_weight, len(rows))
+        windows = self._training_windows(rows)
+        usable = windows.complete() | (self.context == "mask")
+        learnt = np.flatnonzero(usable & (weight > 0))
+        if not len(learnt):
+            raise ValueError(
+                "X must have at least one complete window whose sample_weight is not zero. Got "
+                "none instead; lower lookback or weigh later rows."
+            )
+        shape = windows.lookback, y_checked.shape[1], y_ndim
+        if resume:
+            self._check_resumed(shape)
+        self.n_timesteps_in_, self.n_outputs_, self._y_ndim = shape
+        self.context_ = rows.tail(self.n_timesteps_in_ - 1)
+        self._next_times = rows.next_times()
+        val_data = self._check_validation(*val)
+        if stopping == "auto":
+            stopping = val_data is not None or len(learnt) >= EARLY_STOPPING_WINDOWS
+        kept = learnt
+        if stopping and val_data is None:
+            kept, held = self._hold_out(windows, rows.series_codes(), learnt)
+            val_data = windows.select(held), y_checked[held], weight[held]
+
+        if not resume:
+            self._device = training.resolve_device(self.device)
+            n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
+            double = n_cells <= FLOAT64_CELLS and not self._device.startswith("mps")
+            self._dtype = "float64" if double else "float32"
+            self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            self._learn_scales(windows.select(kept), y_checked[kept], weight[kept])
+            for name in ATTENTION_ATTRIBUTES:
+                self.__dict__.pop(name, None)
+            self.net_ = self._make_net()
+        training_set = self._dataset(windows.select(kept), y_checked[kept], weight[kept])
+        validation_set = None if val_data is None else self._dataset(*val_data)
+        report = FitReport(self, n_epochs, X, y, fitted=lambda: {"net_": self.net_})
+        self.n_iter_ = training.train(
+            self.net_,
+            training_set,
+            validation_set,
+            n_epochs=n_epochs,
+            patience=self.n_iter_no_change if stopping else None,
+            listener=report,
+            bar=type(self).__name__ if self.verbose else None,
+            seed=self._seed + len(self.net_.history),
+        )
+        self.history_ = pd.DataFrame(training.history(self.net_))
+        if self.attention_mode is not None:
+            self._summarise_attention(training_set, weight[kept])
+        report.fit_ends()
+        return self
+
+    def _training_windows(self, rows):
+        """Lay out the windows of the training rows."""
+        if rows.values.ndim == 3:
+            return Windows.of_windows(rows.values)
+        if self.lookback is None and isinstance(rows.times, pd.DatetimeIndex):
+            warnings.warn(
+                "X is indexed by time, but lookback=None uses each row alone, without history. "
+                "Set lookback to the number of past rows to look at (or to 1, to say that this is "
+                "meant).",
+                UserWarning,
+                stacklevel=5,
+            )
+        lookback = self.lookback or 1
+        sizes = np.bincount(rows.series_codes())
+        if lookback > sizes.min() and self.context != "mask":
+            which = "" if rows.codes is None else f" (series {rows.series[sizes.argmin()]!r})"
+            raise ValueError(
+                f"A series must have at least lookback={lookback} rows. Got a series of n_samples="
+                f"{sizes.min()} rows instead{which}; lower lookback, drop the series, or set "
+                'context="mask" to learn from short windows.'
+            )
+        return Windows.of_rows(rows.values, lookback, rows.codes)
+
+    def _check_resumed(self, shape):
+        """Raise where training cannot go on with data of this shape."""
+        fitted = self.n_timesteps_in_, self.n_outputs_, self._y_ndim
+        if shape != fitted:
+            raise ValueError(
+                "Training goes on with windows of {} steps and {} outputs in a y of {} "
+                "dimension(s), as before. Got {}, {} and {} instead; call fit with "
+                "warm_start=False to start anew.".format(*fitted, *shape)
+            )
+
+    def _check_validation(self, X_val, y_val, weight_val):
+        """Check the user's validation part; return its windows, targets and weights, or None."""
+        if X_val is None:
+            if y_val is not None or weight_val is not None:
+                raise ValueError("y_val and sample_weight_val need X_val, which is None.")
+            return None
+        if y_val is None:
+            raise ValueError("X_val needs y_val, which is None.")
+        windows = self._lay_out(X_val, groups=None)
+        y_val, ndim = check_target(y_val, len(windows))
+        weight_val = check_weight(weight_val, len(windows))
+        if (y_val.shape[1], ndim) != (self.n_outputs_, self._y_ndim):
+            raise ValueError(
+                f"y_val must have the columns of y, {self.n_outputs_} in {self._y_ndim} "
+                f"dimension(s). Got {y_val.shape[1]} in {ndim} instead."
+            )
+        use = (windows.complete() | (self.context == "mask")) & (weight_val > 0)
+        if not use.any():
+            raise ValueError(
+                f"X_val must have a complete window of {self.n_timesteps_in_} rows with a weight. "
+                f"Got {len(windows)} rows and none instead; begin it with the rows before it, "
+                "giving them weight 0 in sample_weight_val."
+            )
+        return windows.select(use), y_val[use], weight_val[use]
+
+    def _hold_out(self, windows, codes, learnt):
+        """Split the learnt windows into a training part and the newest ones, held out."""
+        codes, candidates = codes[learnt], windows.select(learnt)
+        held_out = last_block(codes, self.validation_fraction)
+        if not held_out.any():
+            raise ValueError(
+                "early_stopping=True needs at least 2 windows in a series, to set one aside. "
+                f"Got {len(learnt)} instead; give X_val and y_val, or set it to False."
+            )
+        kept = ~held_out
+        if windows.values.ndim == 3:
+            kept &= ~reaches_into(candidates, held_out, codes)
+        if not kept.any():
+            raise ValueError(
+                "The training part must have windows that do not overlap the validation part. Got "
+                f"{len(learnt)} windows of {windows.lookback} steps instead, which all do; give "
+                "more windows, or X_val and y_val, or set early_stopping=False."
+            )
+        return learnt[kept], learnt[held_out]
+
+    def _learn_scales(self, windows, y, weight):
+        """Learn what X and y are scaled by, from the training part alone."""
+        if self.standardize:
+            self._x_mean, self._x_scale = moments(windows.values, windows.n_uses(weight))
+            self._y_mean, self._y_scale = moments(y, weight)
+        else:
+            self._x_mean = self._y_mean = 0.0
+            self._x_scale = self._y_scale = 1.0
+
+    def _dataset(self, windows, y=None, weight=None):
+        return training.WindowDataset(
+            windows,
+            self._x_mean,
+            self._x_scale,
+            dtype=self._dtype,
+            device=self._device,
+            y=None if y is None else (y - self._y_mean) / self._y_scale,
+            weight=weight,
+        )
+
+    def _make_net(self):
+        return training.make_net(
+            module={
+                "dtype": self._dtype,
+                "attention": self.attention,
+                "attention_mode": self.attention_mode,
+                "attention_params": self.attention_params,
+                "n_timesteps": self.n_timesteps_in_,
+                "n_features": self.n_features_in_,
+                "n_outputs": self.n_outputs_,
+                "hidden_size": self.hidden_size,
+                "num_layers": self.num_layers,
+                "dropout": self.dropout,
+                "position_embedding": self.position_embedding,
+            },
+            seed=self._seed,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            device=self._device,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+            net_params=self.net_params,
+        )
+
+    def _summarise_attention(self, dataset, weight):
+        """Average the attention over the training windows."""
+        sums = {}
+        done = 0
+        for weights in training.attend(self.net_, dataset):
+            for axes, values in weights.items():
+                part = weight[done : done + len(values)]
+                sums[axes] = sums.get(axes, 0) + np.tensordot(part, values, axes=1)
+            done += len(values)
+        for name, (axes, _) in ATTENTION_ATTRIBUTES.items():
+            if axes in sums:
+                setattr(self, name, sums[axes] / sums[axes].sum())
+
+    def predict(self, X, *, groups=None):
+        """Predict the target of each window or row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
+            Windows; or rows in time order, with ``lookback`` set. See the parameter ``context``
+            for the first ``lookback - 1`` rows.
+
+        groups : array-like of shape (n_samples,) or None, default=None
+            Series of each row.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            One prediction for each row of ``X``, in the units and the shape of the training's
+            ``y``.
+        """
+        check_is_fitted(self)
+        y = training.predict(self.net_, self._dataset(self._lay_out(X, groups)))
+        y = y * self._y_scale + self._y_mean
+        return y[:, 0] if self._y_ndim == 1 else y
+
+    def attention_weights(self, X, *, groups=None):
+        """Compute the attention on each window, or on the window of each row.
+
+        Parameters
+        ----------
+        X, groups
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        weights : Bunch
+            As the attention mode defines them, non-negative and of sum 1 for each sample:
+
+            - ``time``, ndarray of shape (n_samples, n_timesteps), in ``"time"`` and ``"both"``;
+            - ``feature``, ndarray of shape (n_samples, n_features), in ``"feature"`` and
+              ``"both"``;
+            - ``cell``, ndarray of shape (n_samples, n_timesteps, n_features), in ``"both"``; the
+              other two are its margins.
+
+            Steps that a short window lacks have weight 0.
+
+        Raises
+        ------
+        ValueError
+            If ``attention_mode=None``.
+        """
+        check_is_fitted(self)
+        dataset = self._dataset(self._lay_out(X, groups))
+        if self.attention_mode is None:
+            raise ValueError(
+                "attention_mode=None is the plain LSTM, which has no attention weights; fit with "
+                "attention_mode='time', 'feature' or 'both'."
+            )
+        batches = list(training.attend(self.net_, dataset))
+        return Bunch(**{axes: np.concatenate([b[axes] for b in batches]) for axes in batches[0]})
+
+    def score(self, X, y, sample_weight=None, *, groups=None):
+        """Compute R² of the predictions, as scikit-learn's regressors do.
+
+        Parameters
+        ----------
+        X, groups
+            As in :meth:`predict`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True values.
+
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights.
+
+        Returns
+        -------
+        score : float
+            1 is perfect, 0 as good as the mean of ``y``; averaged over outputs.
+        """
+        return r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
+
+    def _lay_out(self, X, groups):
+        """Check ``X`` and lay out one window for each of its rows."""
+        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=False)
+        if rows.values.ndim == 3:
+            return Windows.of_windows(rows.values)
+        if self.lookback is None and self.n_timesteps_in_ > 1:
+            raise ValueError(
+                f"X must have shape (n_samples, {self.n_timesteps_in_}, {self.n_features_in_}), "
+                f"as {type(self).__name__} was fitted on windows. Got an array of shape "
+                f"{rows.values.shape} instead; cut it with make_windows, or fit on rows with "
+                "lookback set."
+            )
+        n_context = 0
+        if self.context != "mask" and self.n_timesteps_in_ > 1:
+            next_times = self._next_times if self.context == "auto" else None
+            rows, n_context = rows.preceded_by(self.context_, next_times)
+        windows = Windows.of_rows(rows.values, self.n_timesteps_in_, rows.codes)
+        return windows.select(slice(n_context, None))

@@ -1,0 +1,392 @@
+"""What a user hands over (array, frame, panel or windows), checked and laid out as rows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_array, validate_data
+
+WINDOWS_SHAPE = "(n_samples, n_timesteps, n_features), oldest step first"
+
+
+@dataclass
+class Rows:
+    """Checked input: a series, several series, or windows.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
+        The numbers as they came, not copied.
+
+    codes : int ndarray of shape (n_rows,) or None
+        Series of each row; None where there is but one.
+
+    series : pandas.Index
+        Label of each series.
+
+    times : pandas.Index or None
+        Time label of each row; None for arrays.
+
+    columns : list
+        Name of each feature, or its number.
+    """
+
+    values: np.ndarray
+    codes: np.ndarray | None
+    series: pd.Index
+    times: pd.Index | None
+    columns: list
+
+    def __len__(self):
+        return len(self.values)
+
+    def series_codes(self):
+        """Series of each row, also where there is but one."""
+        return np.zeros(len(self), dtype=np.intp) if self.codes is None else self.codes
+
+    def tail(self, n_rows):
+        """Take the last ``n_rows`` rows of each series, as a DataFrame in the rows' own order."""
+        n_rows = n_rows if self.values.ndim == 2 else 0
+        codes = self.series_codes()
+        from_end = pd.Series(codes[::-1]).groupby(codes[::-1]).cumcount().to_numpy()[::-1]
+        kept = np.flatnonzero(from_end < n_rows)
+        times = pd.RangeIndex(len(self)) if self.times is None else self.times
+        index = times[kept]
+        if self.codes is not None:
+            index = pd.MultiIndex.from_arrays([self.series[codes[kept]], index])
+        values = self.values if self.values.ndim == 2 else self.values[:, 0]
+        return pd.DataFrame(values[kept], index=index, columns=self.columns)
+
+    def next_times(self):
+        """Foretell the time label of the row that would follow each series.
+
+        Returns
+        -------
+        next_times : dict
+            From the label of a series to that of its next row; without the series whose time
+            labels do not tell.
+        """
+        if self.times is None or self.values.ndim == 3:
+            return {}
+        codes = self.series_codes()
+        found = {
+            self.series[code]: _next_time(self.times[rows])
+            for code, rows in pd.Series(codes).groupby(codes).indices.items()
+        }
+        return {label: time for label, time in found.items() if time is not None}
+
+    def preceded_by(self, context, next_times):
+        """Put the history that a fit has kept before the series that go on from it.
+
+        Parameters
+        ----------
+        context : DataFrame
+            Rows as :meth:`tail` gave them.
+
+        next_times : dict or None
+            As :meth:`next_times` gave them: only series whose first time label is the one
+            foretold are preceded. None precedes every series that ``context`` holds.
+
+        Returns
+        -------
+        rows : Rows
+            With the context's rows first.
+
+        n_context : int
+            How many rows have come in.
+        """
+        several = isinstance(context.index, pd.MultiIndex)
+        if several != (self.codes is not None):
+            return self, 0
+        codes = self.series_codes()
+        _, first_rows = np.unique(codes, return_index=True)
+        wanted = np.array(
+            [
+                next_times is None
+                or (
+                    self.times is not None
+                    and label in next_times
+                    and bool(self.times[row] == next_times[label])
+                )
+                for label, row in zip(self.series, first_rows, strict=True)
+            ]
+        )
+        if several:
+            of_series = self.series.get_indexer(context.index.get_level_values(0))
+        else:
+            of_series = np.zeros(len(context), dtype=np.intp)
+        kept = (of_series >= 0) & wanted[of_series]
+        if not kept.any():
+            return self, 0
+        before = context.to_numpy()[kept]
+        rows = replace(
+            self,
+            values=np.concatenate([before, self.values]),
+            codes=np.concatenate([of_series[kept], codes]) if several else None,
+            times=None,
+        )
+        return rows, len(before)
+
+
+def check_rows(estimator, X, *, lookback, groups, reset):
+    """Check ``X`` and lay it out as rows or windows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose ``n_features_in_`` and ``feature_names_in_`` are set or compared with.
+
+    X : array-like, DataFrame or tensor
+        2-D rows or 3-D windows.
+
+    lookback : int or None
+        The estimator's parameter.
+
+    groups : array-like of shape (n_rows,) or None
+        Series of each row.
+
+    reset : bool
+        True in ``fit``.
+
+    Returns
+    -------
+    rows : Rows
+    """
+    name = type(estimator).__name__
+    if hasattr(X, "detach"):  # a torch tensor
+        X = X.detach().numpy()
+    frame = X if isinstance(X, pd.DataFrame) else None
+    if frame is not None:
+        _check_columns_are_numbers(frame)
+    named = hasattr(X, "columns")
+    if named:  # wrong columns are the better news than what is wrong with their values
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    values = _check_numbers(X, estimator)
+    if values.ndim > 3:
+        raise ValueError(
+            f"X must have shape {WINDOWS_SHAPE}, or (n_rows, n_features) with lookback set. "
+            f"Got an array of shape {values.shape} instead; flatten the axes that are features."
+        )
+    if values.ndim == 3:
+        values = _check_windows(values, estimator, name, lookback, reset)
+    if not named:
+        one = values if values.ndim == 2 else values[0]
+        validate_data(estimator, one, reset=reset, skip_check_array=True)
+    columns = list(getattr(estimator, "feature_names_in_", range(values.shape[-1])))
+    codes, series, times = _series_of(frame, groups, len(values), lookback)
+    rows = Rows(values, codes, series, times, columns)
+    if values.ndim == 2 and lookback is not None and lookback > 1:
+        _check_time_order(rows)
+    return rows
+
+
+def _check_numbers(X, estimator):
+    """Return ``X`` as an array of finite numbers, without a copy where it is one."""
+    try:
+        return check_array(X, allow_nd=True, dtype="numeric", estimator=estimator, input_name="X")
+    except ValueError as error:
+        if "convert" not in str(error):
+            raise
+        raise ValueError(
+            f"X must hold numbers. Got something else instead ({error}); encode categories, for "
+            "example with OneHotEncoder or pandas.get_dummies, and drop labels."
+        ) from error
+
+
+def _check_columns_are_numbers(frame):
+    """Name the columns that hold no numbers, before an array hides their names."""
+    wrong = [
+        f"{column!r} ({dtype})"
+        for column, dtype in frame.dtypes.items()
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_object_dtype(dtype))
+    ]
+    if wrong:
+        raise ValueError(
+            f"X must hold numbers. Got the columns {', '.join(wrong)} instead; drop them, or "
+            "encode them, for example with OneHotEncoder or pandas.get_dummies. A column of "
+            "time stamps belongs into the index."
+        )
+
+
+def _check_windows(values, estimator, name, lookback, reset):
+    """Check the shape of windows; return their newest ``lookback`` steps, as a view."""
+    n_timesteps, n_features = values.shape[1:]
+    if not n_timesteps or not n_features:
+        raise ValueError(
+            f"X must have at least 1 step and 1 feature. Found array with {n_features} feature(s) "
+            f"(shape={values.shape}) while a minimum of 1 is required."
+        )
+    expected = lookback if reset else estimator.n_timesteps_in_
+    if expected is None:
+        return values
+    known = None if reset else estimator.n_features_in_
+    channels_first = known is not None and (n_features, n_timesteps) == (expected, known)
+    if channels_first and n_features != n_timesteps:
+        names = getattr(estimator, "feature_names_in_", None)
+        which = "" if names is None else f" ({', '.join(map(str, names[:3]))}, ...)"
+        raise ValueError(
+            f"X must have shape {WINDOWS_SHAPE}: windows of {expected} steps and {known} "
+            f"features{which}. Got an array of shape {values.shape} instead, which looks "
+            "channels-first; turn it with X.transpose(0, 2, 1)."
+        )
+    if n_timesteps < expected or (lookback is None and n_timesteps != expected):
+        came = f"Got {n_timesteps} steps instead (an array of shape {values.shape})"
+        if reset:
+            raise ValueError(
+                f"X must have windows of at least lookback={lookback} steps. {came}; "
+                "lower lookback or cut longer windows."
+            )
+        raise ValueError(
+            f"X must have windows of {expected} steps, as {name} was fitted on. {came}; cut "
+            f"windows with make_windows(..., lookback={expected})."
+        )
+    return values[:, -expected:]
+
+
+def _series_of(frame, groups, n_rows, lookback):
+    """Tell the series and the time label of each row."""
+    index = None if frame is None else frame.index
+    panel = isinstance(index, pd.MultiIndex) and lookback is not None
+    if panel and index.nlevels != 2:
+        raise ValueError(
+            "A DataFrame of several series must have a MultiIndex of two levels, (series, time). "
+            f"Got {index.nlevels} levels ({', '.join(map(str, index.names))}) instead; join the "
+            "levels that tell the series into one."
+        )
+    times = None
+    if index is not None:
+        times = index.get_level_values(1) if panel else index
+        if isinstance(times, pd.MultiIndex):
+            times = None
+    if panel and groups is None:
+        codes, series = pd.factorize(index.get_level_values(0))
+    elif groups is not None:
+        groups = np.asarray(groups)
+        if groups.shape != (n_rows,):
+            raise ValueError(
+                f"groups must have shape ({n_rows},), the series of each row of X. Got an array "
+                f"of shape {groups.shape} instead."
+            )
+        codes, series = pd.factorize(groups)
+    else:
+        return None, pd.Index([0]), times
+    if (codes < 0).any():
+        raise ValueError(
+            "Every row must belong to a series. Got rows whose series is missing (NaN or None) "
+            "instead; name their series or drop them."
+        )
+    return codes.astype(np.intp), pd.Index(series), times
+
+
+def _check_time_order(rows):
+    """Raise where time labels run backwards, since then no window is a window of time."""
+    if rows.times is None or not _is_measurable(rows.times):
+        return
+    order = np.argsort(rows.series_codes(), kind="stable")
+    labels = rows.times.asi8 if hasattr(rows.times, "asi8") else rows.times.to_numpy()
+    backwards = np.diff(labels[order]) < np.zeros(1, labels.dtype)
+    same_series = np.diff(rows.series_codes()[order]) == 0
+    if (backwards & same_series).any():
+        at = order[1:][backwards & same_series][0]
+        raise ValueError(
+            "With lookback > 1 the rows of X must be in time order, oldest first. Got a row "
+            f"labelled {rows.times[at]} after a later one instead; sort the frame with "
+            "sort_index(), and do not shuffle it (TimeSeriesSplit instead of shuffled folds)."
+        )
+
+
+def _is_measurable(times):
+    """Tell whether differences of the labels are steps of time."""
+    if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
+        return True
+    return pd.api.types.is_numeric_dtype(times.dtype) and not isinstance(times, pd.MultiIndex)
+
+
+def _next_time(times):
+    """Foretell the label that follows ``times``; None where they do not tell."""
+    if isinstance(times, pd.PeriodIndex):
+        return times[-1] + 1
+    if len(times) < 2 or not _is_measurable(times):
+        return None
+    if isinstance(times, pd.DatetimeIndex):
+        freq = times.freq
+        if freq is None and len(times) > 2 and times.is_unique:
+            freq = pd.tseries.frequencies.to_offset(pd.infer_freq(times))
+        if freq is not None:
+            return times[-1] + freq
+    steps = pd.Series(times[1:]).reset_index(drop=True) - pd.Series(times[:-1])
+    return times[-1] + steps.mode()[0]
+
+
+def check_target(y, n_rows):
+    """Check the target.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        One row for each row (or window) of ``X``.
+
+    n_rows : int
+        Rows of ``X``.
+
+    Returns
+    -------
+    y : ndarray of shape (n_rows, n_outputs), float64
+        The target.
+
+    ndim : int
+        1 where ``y`` came as a vector, else 2.
+    """
+    if y is None:
+        raise ValueError(
+            "This estimator requires y to be passed, but the target y is None; give one target "
+            "for each row of X."
+        )
+    if hasattr(y, "detach"):
+        y = y.detach().numpy()
+    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    if y.ndim not in (1, 2) or len(y) != n_rows:
+        raise ValueError(
+            f"y must have shape ({n_rows},) or ({n_rows}, n_outputs), one target for each row (or "
+            f"window) of X. Got an array of shape {y.shape} instead; make_windows cuts X and y "
+            "together."
+        )
+    return y.reshape(n_rows, -1), y.ndim
+
+
+def check_weight(sample_weight, n_rows):
+    """Check sample weights; None becomes ones.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_rows,) or None
+        Non-negative weights.
+
+    n_rows : int
+        Rows of ``X``.
+
+    Returns
+    -------
+    weight : ndarray of shape (n_rows,), float64
+    """
+    if sample_weight is None:
+        return np.ones(n_rows)
+    weight = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weight.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight must have shape ({n_rows},), one weight for each row (or window) of "
+            f"X. Got an array of shape {weight.shape} instead."
+        )
+    if (weight < 0).any():
+        raise ValueError(
+            f"Negative values in data passed to `sample_weight`: weights must be >= 0. Got "
+            f"{weight.min()} instead; drop rows that are not to count, or give them weight 0."
+        )
+    if not weight.any():
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number. Got all sample_weight "
+            "zero instead; leave sample_weight out to weigh all rows alike."
+        )
+    return weight

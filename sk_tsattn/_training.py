@@ -1,0 +1,380 @@
+"""Training and running the network: the only file that knows skorch."""
+
+import copy
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.helper import predefined_split
+from torch import Tensor, nn
+
+# skorch brings tqdm along and draws its own progress with it.
+from tqdm import tqdm
+
+from ._network import build_network
+from ._windows import Windows
+
+# Arrays up to this size (in the network's precision) are put on the device whole; from larger ones
+# each batch is read by itself, so that a memory map stays on disk.
+RESIDENT_BYTES = 2**28
+# Windows at a time where nothing is learnt.
+INFERENCE_BATCH = 512
+# Skorch's options that are parameters of the estimator or hold its wiring together.
+RESERVED = {
+    "batch_size": "batch_size",
+    "callbacks": "callbacks",
+    "device": "device",
+    "lr": "lr",
+    "max_epochs": "max_epochs",
+    "optimizer__weight_decay": "weight_decay",
+    "train_split": "validation_fraction, X_val and early_stopping",
+    "verbose": "verbose",
+    "dataset": None,
+    "iterator_train": None,
+    "iterator_valid": None,
+    "module": None,
+}
+HISTORY = {
+    "epoch": "epoch",
+    "train_loss": "train_loss",
+    "valid_loss": "valid_loss",
+    "lr": "lr",
+    "dur": "seconds",
+}
+
+
+class WindowDataset(torch.utils.data.Dataset):
+    """Windows, scaled and cut a batch at a time, with the targets that belong to them.
+
+    Parameters
+    ----------
+    windows : Windows
+        In numpy arrays or memory maps.
+
+    center, scale : ndarray of shape (n_features,) or float
+        What is subtracted from each feature, and then divided by.
+
+    dtype : str
+        Precision of the network, ``"float32"`` or ``"float64"``.
+
+    device : str
+        Where the batches are wanted.
+
+    y : ndarray of shape (n, n_outputs) or None, default=None
+        Scaled targets.
+
+    weight : ndarray of shape (n,) or None, default=None
+        Sample weights.
+    """
+
+    def __init__(self, windows, center, scale, *, dtype, device, y=None, weight=None):
+        self.dtype = getattr(torch, dtype)
+        self.device = device
+        self.center, self.scale = center, scale
+        values = windows.values
+        self.resident = values.size * self.dtype.itemsize <= RESIDENT_BYTES
+        if self.resident:
+            windows = windows.convert(self._scaled(values), self._on_device)
+        self.windows: Windows = windows
+        offsets = np.arange(1 - windows.lookback, 1)
+        self.offsets = self._on_device(offsets) if self.resident else offsets
+        if y is not None:
+            assert weight is not None
+            self.y = self._on_device(y).to(self.dtype)
+            self.weight = self._on_device(weight / weight.mean()).to(self.dtype)
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
+
+    def _scaled(self, values: np.ndarray) -> Tensor:
+        # The subtraction is done in the precision of the data: single precision would lose the
+        # small changes of a large value, such as a pressure in Pa.
+        return self._on_device((values - self.center) / self.scale).to(self.dtype)
+
+    def __len__(self):
+        return len(self.windows)
+
+    def batch(self, which: Tensor) -> dict[str, Tensor]:
+        """Cut the windows at ``which`` (int tensor on the CPU)."""
+        if self.resident:
+            X, mask = self.windows.take(which.to(self.device), self.offsets)
+        else:
+            values, mask = self.windows.take(which.numpy(), self.offsets)
+            X, mask = self._scaled(values), None if mask is None else self._on_device(mask)
+        return {"X": X} if mask is None else {"X": X, "mask": mask}
+
+    def targets(self, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the targets and the weights at ``which``."""
+        which = which.to(self.device)
+        return self.y[which], self.weight[which]
+
+
+class Batches:
+    """Iterate over a :class:`WindowDataset` in batches.
+
+    Parameters
+    ----------
+    dataset : WindowDataset
+        What is cut.
+
+    batch_size : int
+        Windows in a batch; the last one may have fewer.
+
+    shuffle : bool, default=False
+        Draw a new order each time, from torch's global generator. A single batch has none.
+    """
+
+    def __init__(self, dataset, batch_size, shuffle=False):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.shuffle = shuffle and len(dataset) > batch_size
+
+    def __iter__(self):
+        n = len(self.dataset)
+        order = torch.randperm(n) if self.shuffle else torch.arange(n)
+        for which in order.split(self.batch_size):
+            yield self.dataset.batch(which), self.dataset.targets(which)
+
+
+class WeightedLoss(nn.Module):
+    r"""Mean over the batch of each sample's loss times its weight.
+
+    Weights are scaled to a mean of 1 over the data set, so that unit weights change nothing.
+
+    Parameters
+    ----------
+    loss : type, default=torch.nn.MSELoss
+        A loss that takes ``reduction="none"``.
+
+    Shape
+    -----
+    prediction and target (B, O), weight (B,) -> scalar
+    """
+
+    def __init__(self, loss=nn.MSELoss, **options):
+        super().__init__()
+        self.loss = loss(reduction="none", **options)
+
+    def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Weigh the losses of a batch."""
+        y, weight = target
+        per_sample = self.loss(prediction, y).mean(dim=1)  # (B,)
+        return (per_sample * weight).mean()
+
+
+class EpochReport(Callback):
+    """Record the learning rate, draw the progress bar, and tell a listener of each epoch.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Epochs of this call, at most.
+
+    listener : object
+        Has ``epoch_begins()`` and ``epoch_ends()``; where the latter returns True, training stops.
+
+    bar : str or None
+        Title of the progress bar; None for no bar.
+    """
+
+    def __init__(self, n_epochs, listener, bar):
+        self.n_epochs = n_epochs
+        self.listener = listener
+        self.bar = bar
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the bar."""
+        self.bar_ = self.bar and tqdm(total=self.n_epochs, desc=self.bar, unit="epoch")
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Tell the listener."""
+        self.listener.epoch_begins()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record, draw, tell, and stop if asked to."""
+        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
+        if self.bar_:
+            row = net.history[-1]
+            losses = [k for k in ("train_loss", "valid_loss") if k in row]
+            self.bar_.set_postfix({k: f"{row[k]:.4g}" for k in losses}, refresh=False)
+            self.bar_.update()
+        if self.listener.epoch_ends():
+            raise KeyboardInterrupt  # skorch's way to end training
+
+    def on_train_end(self, net, **kwargs):
+        """Close the bar."""
+        if self.bar_:
+            self.bar_.close()
+        self.bar_ = None
+
+
+def make_network(*, dtype, **sizes):
+    """Build the network in the given precision."""
+    return build_network(**sizes).to(getattr(torch, dtype))
+
+
+def resolve_device(device):
+    """Turn ``"auto"`` into a CUDA device where there is one, else the CPU."""
+    if device != "auto":
+        return str(torch.device(device))
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def make_net(*, module, seed, lr, weight_decay, batch_size, device, callbacks, verbose, net_params):
+    """Assemble and initialise the skorch net.
+
+    Parameters
+    ----------
+    module : dict
+        Arguments of :func:`make_network`.
+
+    seed : int
+        Of the initial weights.
+
+    lr, weight_decay, batch_size, device, callbacks, verbose, net_params
+        The estimator's parameters.
+
+    Returns
+    -------
+    net : skorch.NeuralNet
+        Initialised, in evaluation mode.
+    """
+    options = dict(net_params or {})
+    loss = options.pop("criterion", nn.MSELoss)
+    if weight_decay or "optimizer" not in options:
+        options.setdefault("optimizer__weight_decay", weight_decay)  # AdamW's own is 0.01
+    options.setdefault("optimizer", torch.optim.AdamW)
+    net = NeuralNet(
+        make_network,
+        criterion=WeightedLoss,
+        criterion__loss=loss,
+        lr=lr,
+        batch_size=batch_size,
+        device=device,
+        # Callbacks keep their state on themselves: a copy leaves the user's parameter as it was.
+        callbacks=[_copy_callback(callback) for callback in callbacks or []],
+        iterator_train=Batches,
+        iterator_train__shuffle=True,
+        iterator_valid=Batches,
+        iterator_valid__batch_size=max(batch_size, INFERENCE_BATCH),
+        verbose=int(verbose >= 2),
+        **{f"module__{key}": value for key, value in module.items()},
+        **options,
+    )
+    with seeded(seed, device):
+        net.initialize()
+    net.module_.eval()
+    return net
+
+
+def _copy_callback(callback):
+    if isinstance(callback, tuple):
+        name, callback = callback
+        return name, _copy_callback(callback)
+    return callback if isinstance(callback, type) else copy.copy(callback)
+
+
+class seeded:
+    """Seed torch inside a ``with`` block and put its random state back behind it."""
+
+    def __init__(self, seed, device):
+        cuda = torch.device(device).type == "cuda"
+        self.fork = torch.random.fork_rng(devices=range(torch.cuda.device_count()) if cuda else [])
+        self.seed = seed
+
+    def __enter__(self):
+        self.fork.__enter__()
+        torch.manual_seed(self.seed)
+
+    def __exit__(self, *exception):
+        self.fork.__exit__(*exception)
+
+
+def train(net, training, validation, *, n_epochs, patience, listener, bar, seed):
+    """Train for ``n_epochs`` more epochs and restore the best one.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        As :func:`make_net` gave it; trained in place.
+
+    training : WindowDataset
+        What is learnt.
+
+    validation : WindowDataset or None
+        What is watched.
+
+    n_epochs : int
+        Epochs at most.
+
+    patience : int or None
+        Epochs without a better validation loss after which training stops; the best epoch's
+        weights are restored. None trains all epochs and keeps the last.
+
+    listener, bar
+        See :class:`EpochReport`.
+
+    seed : int
+        Of the batches' order and of dropout.
+
+    Returns
+    -------
+    best_epoch : int
+        The epoch whose weights the net now has, counted from 1 over the net's whole life.
+    """
+    standing = net.callbacks_
+    # After skorch has put the losses on record, before anything that may stop training.
+    place = 1 + [name for name, _ in standing].index("valid_loss")
+    report = ("epoch_report", EpochReport(n_epochs, listener, bar))
+    net.callbacks_ = [*standing[:place], report, *standing[place:]]
+    stop = None
+    if patience is not None:
+        stop = EarlyStopping("valid_loss", patience=patience, threshold=0, load_best=True)
+        stop.sink = _silent
+        net.callbacks_.append(("early_stopping", stop))
+    net.train_split = None if validation is None else predefined_split(validation)
+    try:
+        with seeded(seed, net.device):
+            net.partial_fit(training, y=None, epochs=n_epochs)
+    finally:
+        net.callbacks_ = standing
+        net.train_split = None
+        net.module_.eval()
+    return stop.best_epoch_ if stop else net.history[-1, "epoch"]
+
+
+def _silent(text):
+    """Take skorch's message and say nothing: the epoch is in ``n_iter_``."""
+
+
+def predict(net, dataset):
+    """Predict every window.
+
+    Returns
+    -------
+    prediction : ndarray of shape (n, n_outputs), float64
+    """
+    return np.concatenate([y.numpy() for y in _run(net, dataset, net.module_)]).astype(np.float64)
+
+
+def attend(net, dataset):
+    """Yield the attention of the windows, batch after batch, as dicts of float64 arrays."""
+    for _, weights in _run(net, dataset, net.module_.attend):
+        yield {axes: w.numpy().astype(np.float64) for axes, w in weights.items()}
+
+
+def _run(net, dataset, method):
+    """Call ``method`` on all batches without gradients; yield its results on the CPU."""
+    for which in torch.arange(len(dataset)).split(INFERENCE_BATCH):
+        with torch.inference_mode():
+            out = method(**dataset.batch(which))
+            if isinstance(out, tuple):
+                yield out[0].cpu(), {axes: w.cpu() for axes, w in out[1].items()}
+            else:
+                yield out.cpu()
+
+
+def history(net):
+    """List what skorch recorded of each epoch, as rows for a DataFrame."""
+    return [{HISTORY[k]: row[k] for k in HISTORY if k in row} for row in net.history]
