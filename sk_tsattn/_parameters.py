@@ -7,14 +7,14 @@ from .attention import ATTENTION_MECHANISMS, ATTENTION_MODES
 
 def _an_int(minimum):
     def check(value):
-        return isinstance(value, Integral) and not isinstance(value, bool) and value >= minimum
+        return not isinstance(value, bool) and isinstance(value, Integral) and value >= minimum
 
     return check, f"an int >= {minimum}"
 
 
 def _a_number(holds, text):
     def check(value):
-        return isinstance(value, Real) and not isinstance(value, bool) and holds(value)
+        return not isinstance(value, bool) and isinstance(value, Real) and holds(value)
 
     return check, text
 

@@ -332,7 +332,6 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         ValueError
             If a parameter or an array is not as described here; before any training.
         """
-        check_parameters(self)
         return self._fit(
             X,
             y,
@@ -360,7 +359,6 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self : AttentionLSTMRegressor
             The fitted estimator.
         """
-        check_parameters(self)
         return self._fit(
             X,
             y,
@@ -373,6 +371,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         )
 
     def _fit(self, X, y, sample_weight, *, groups, val, n_epochs, stopping, resume):
+        check_parameters(self)
+        training.check_net_params(self.net_params)
         rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
         y_checked, y_ndim = check_target(y, len(rows))
         weight = check_weight(sample_weight, len(rows))
@@ -552,12 +552,12 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     def _summarise_attention(self, dataset, weight):
         """Average the attention over the training windows."""
-        sums = {}
+        sums: dict[str, np.ndarray] = {}
         done = 0
         for weights in training.attend(self.net_, dataset):
             for axes, values in weights.items():
                 part = weight[done : done + len(values)]
-                sums[axes] = sums.get(axes, 0) + np.tensordot(part, values, axes=1)
+                sums[axes] = sums.get(axes, 0.0) + np.tensordot(part, values, axes=1)
             done += len(values)
         for name, (axes, _) in ATTENTION_ATTRIBUTES.items():
             if axes in sums:

@@ -69,10 +69,9 @@ class Rows:
         if self.times is None or self.values.ndim == 3:
             return {}
         codes = self.series_codes()
-        found = {
-            self.series[code]: _next_time(self.times[rows])
-            for code, rows in pd.Series(codes).groupby(codes).indices.items()
-        }
+        order = np.argsort(codes, kind="stable")
+        of_each = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+        found = {self.series[codes[rows[0]]]: _next_time(self.times[rows]) for rows in of_each}
         return {label: time for label, time in found.items() if time is not None}
 
     def preceded_by(self, context, next_times):
@@ -245,31 +244,29 @@ def _check_windows(values, estimator, name, lookback, reset):
 
 def _series_of(frame, groups, n_rows, lookback):
     """Tell the series and the time label of each row."""
-    index = None if frame is None else frame.index
-    panel = isinstance(index, pd.MultiIndex) and lookback is not None
+    index = pd.RangeIndex(n_rows) if frame is None else frame.index
+    panel = lookback is not None and isinstance(index, pd.MultiIndex)
     if panel and index.nlevels != 2:
         raise ValueError(
             "A DataFrame of several series must have a MultiIndex of two levels, (series, time). "
             f"Got {index.nlevels} levels ({', '.join(map(str, index.names))}) instead; join the "
             "levels that tell the series into one."
         )
-    times = None
-    if index is not None:
-        times = index.get_level_values(1) if panel else index
-        if isinstance(times, pd.MultiIndex):
-            times = None
-    if panel and groups is None:
-        codes, series = pd.factorize(index.get_level_values(0))
-    elif groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != (n_rows,):
+    times = index.get_level_values(1) if panel else index
+    if frame is None or isinstance(times, pd.MultiIndex):
+        times = None
+    if groups is not None:
+        labels = np.asarray(groups)
+        if labels.shape != (n_rows,):
             raise ValueError(
                 f"groups must have shape ({n_rows},), the series of each row of X. Got an array "
-                f"of shape {groups.shape} instead."
+                f"of shape {labels.shape} instead."
             )
-        codes, series = pd.factorize(groups)
+    elif panel:
+        labels = index.get_level_values(0)
     else:
         return None, pd.Index([0]), times
+    codes, series = pd.factorize(labels)
     if (codes < 0).any():
         raise ValueError(
             "Every row must belong to a series. Got rows whose series is missing (NaN or None) "

@@ -20,20 +20,21 @@ from ._windows import Windows
 RESIDENT_BYTES = 2**28
 # Windows at a time where nothing is learnt.
 INFERENCE_BATCH = 512
-# Skorch's options that are parameters of the estimator or hold its wiring together.
+# Skorch's options that net_params must leave alone: what serves instead.
 RESERVED = {
-    "batch_size": "batch_size",
-    "callbacks": "callbacks",
-    "device": "device",
-    "lr": "lr",
-    "max_epochs": "max_epochs",
-    "optimizer__weight_decay": "weight_decay",
-    "train_split": "validation_fraction, X_val and early_stopping",
-    "verbose": "verbose",
-    "dataset": None,
-    "iterator_train": None,
-    "iterator_valid": None,
-    "module": None,
+    "batch_size": "set the parameter batch_size",
+    "callbacks": "set the parameter callbacks",
+    "dataset": "X is cut into batches by the estimator",
+    "device": "set the parameter device",
+    "iterator_train": "X is cut into batches by the estimator",
+    "iterator_valid": "X is cut into batches by the estimator",
+    "lr": "set the parameter lr",
+    "max_epochs": "set the parameter max_epochs",
+    "module": "set attention, attention_mode and attention_params",
+    "optimizer__lr": "set the parameter lr",
+    "optimizer__weight_decay": "set the parameter weight_decay",
+    "train_split": "set validation_fraction and early_stopping, or give X_val to fit",
+    "verbose": "set the parameter verbose",
 }
 HISTORY = {
     "epoch": "epoch",
@@ -207,6 +208,17 @@ class EpochReport(Callback):
         if self.bar_:
             self.bar_.close()
         self.bar_ = None
+
+
+def check_net_params(net_params):
+    """Raise a ValueError where ``net_params`` has an option that the estimator sets itself."""
+    for name in net_params or {}:
+        if name in RESERVED or name.startswith("module__"):
+            instead = RESERVED.get(name, RESERVED["module"])
+            raise ValueError(
+                f"net_params must leave skorch's {name!r} to the estimator. Got "
+                f"{net_params[name]!r} for it; {instead}."
+            )
 
 
 def make_network(*, dtype, **sizes):

@@ -361,5 +361,5 @@ default=None
 
 def _check_count(name, value, minimum, otherwise=""):
     """Raise unless ``value`` is an int of at least ``minimum``."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < minimum:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise ValueError(f"{name} must be an int >= {minimum}{otherwise}. Got {value!r} instead.")
