@@ -263,7 +263,7 @@ def _series_of(frame, groups, n_rows, lookback):
                 f"of shape {labels.shape} instead."
             )
     elif panel:
-        labels = index.get_level_values(0)
+        labels = index.get_level_values(0).to_numpy()
     else:
         return None, pd.Index([0]), times
     codes, series = pd.factorize(labels)

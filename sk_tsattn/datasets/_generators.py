@@ -5,8 +5,9 @@ oldest step first, targets of shape (n_samples,), and a boolean array of the sha
 at the cells which drive the target of that sample.
 """
 
+from statistics import NormalDist
+
 import numpy as np
-from scipy.special import ndtr
 
 from sk_tsattn.datasets._inputs import (
     NUMBER,
@@ -298,7 +299,7 @@ def make_adding(
         f"make_adding with marker={marker!r}", n_samples, n_timesteps, n_features, smallest
     )
     rng = random_generator(random_state)
-    X = ndtr(normal_inputs(rng, shape, autocorrelation))
+    X = np.vectorize(NormalDist().cdf)(normal_inputs(rng, shape, autocorrelation))
     if marker == "feature":
         set_marks(X, steps_apart(rng, n_samples, n_timesteps))
         signal, drivers = marked_signal(X, count_markers)
