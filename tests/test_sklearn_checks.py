@@ -1,0 +1,81 @@
+"""Scikit-learn's own suite for estimators, on the public classes as they are."""
+
+import inspect
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    parametrize_with_checks,
+)
+
+import sk_tsattn
+from sk_tsattn import AttentionLSTMRegressor
+
+PUBLIC = [AttentionLSTMRegressor()]
+# Why lookback > 1 cannot pass these three: a row is predicted from its neighbours.
+INHERENT = {
+    "check_methods_sample_order_invariance": "another order of the rows is another series",
+    "check_methods_subset_invariance": "the first rows of a subset lack their history",
+    "check_sample_weight_equivalence_on_dense_data": (
+        "a row that is repeated or removed shifts the windows of the rows behind it"
+    ),
+}
+
+
+def expected_failed_checks(estimator):
+    return INHERENT if estimator.lookback is not None and estimator.lookback > 1 else {}
+
+
+# From scikit-learn 1.8 on; before it, pytest's own xfail_strict does the same.
+strict = {"xfail_strict": True}
+if "xfail_strict" not in inspect.signature(parametrize_with_checks).parameters:
+    strict = {}
+
+
+@parametrize_with_checks(PUBLIC)
+def test_default_parameters_pass_every_check(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [AttentionLSTMRegressor(lookback=8, max_epochs=20)],
+    expected_failed_checks=expected_failed_checks,
+    **strict,
+)
+def test_lookback_fails_only_what_is_inherent(estimator, check):
+    check(estimator)
+
+
+def test_every_public_estimator_is_checked():
+    public = [getattr(sk_tsattn, name) for name in sk_tsattn.__all__]
+    estimators = [c for c in public if isinstance(c, type) and issubclass(c, BaseEstimator)]
+    assert estimators == [type(estimator) for estimator in PUBLIC]
+
+
+def test_column_names_are_checked_as_scikit_learn_does():
+    for estimator in (*PUBLIC, AttentionLSTMRegressor(lookback=8, max_epochs=2)):
+        check_dataframe_column_names_consistency(type(estimator).__name__, estimator)
+
+
+def test_tags_promise_windows_rows_and_several_outputs():
+    for estimator in PUBLIC:
+        tags = estimator.__sklearn_tags__()
+        assert tags.input_tags.three_d_array
+        assert tags.input_tags.two_d_array
+        assert not tags.input_tags.allow_nan
+        assert not tags.input_tags.sparse
+        assert tags.target_tags.multi_output
+        assert not tags.non_deterministic
+
+
+def test_order_matters_with_lookback_alone():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 2))
+    y = X[:, 0]
+    shuffled = rng.permutation(30)
+    same = {}
+    for lookback in (1, 4):
+        model = AttentionLSTMRegressor(lookback=lookback, max_epochs=2, random_state=0).fit(X, y)
+        same[lookback] = np.allclose(model.predict(X)[shuffled], model.predict(X[shuffled]))
+    assert same == {1: True, 4: False}
