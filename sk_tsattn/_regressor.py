@@ -50,7 +50,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     attention_mode : {"time", "feature", "both"} or None, default="both"
         What attention weighs. None is the plain LSTM, to ask whether attention helps.
 
-    attention : str, default="luong"
+    attention : str, default="bahdanau"
         The mechanism, a key of :data:`sk_tsattn.attention.ATTENTION_MECHANISMS`; some mean
         something only in some modes.
 
@@ -224,7 +224,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self,
         *,
         attention_mode="both",
-        attention="luong",
+        attention="bahdanau",
         attention_params=None,
         hidden_size=32,
         num_layers=1,

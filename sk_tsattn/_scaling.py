@@ -36,8 +36,10 @@ def moments(values, weight):
             summed += np.repeat(weight[i : i + step], n_steps) @ transform(rows)
         return summed / total
 
-    mean = average(lambda rows: rows)
+    # Measured from one of the rows, a constant feature is 0 throughout, however many are added up.
+    origin = np.asarray(values[used[0]], dtype=np.float64).reshape(-1, n_features)[0]
+    mean = origin + average(lambda rows: rows - origin)
     scale = np.sqrt(average(lambda rows: (rows - mean) ** 2))
-    # Rounding leaves a constant column a deviation of a few units in the last place of its mean.
-    constant = scale <= 10 * np.finfo(np.float64).eps * np.maximum(np.abs(mean), 1e-300)
+    # A feature that varies by less than its last digits is as good as constant.
+    constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
     return mean, np.where(constant, 1.0, scale)

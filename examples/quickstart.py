@@ -1,0 +1,107 @@
+"""Which hours and which measurements does a forecast of Beijing's air need?
+
+Cross-validates the three attention modes in time order on two years of hourly PM2.5 and weather,
+one hour ahead, beside persistence and ridge regression on the same windows; then shows what the
+attention weighed. Run it with ``make demo``.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import TimeSeriesSplit, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor, make_windows
+from sk_tsattn.datasets import load_beijing_pm25
+
+LOOKBACK = 24
+
+
+def flatten(windows):
+    return windows.reshape(len(windows), -1)
+
+
+def main(n_rows=17_520, max_epochs=8, picture="attention.png"):
+    X, y = load_beijing_pm25(horizon=1, return_X_y=True, as_frame=True)
+    X, y = X[-n_rows:], y[-n_rows:]
+    # y is the PM2.5 of the next hour, so that the windows' own newest row has the right target.
+    windows, targets, hours = make_windows(X, y, lookback=LOOKBACK, horizon="nowcast")
+    X, y = X.loc[hours], y.loc[hours]
+    cv = TimeSeriesSplit(n_splits=3, test_size=len(X) // 6)
+
+    errors, fitted = {}, {}
+    folds = list(cv.split(windows))
+    errors["persistence"] = [
+        root_mean_squared_error(y.iloc[test], X["pm2.5"].iloc[test]) for _, test in folds
+    ]
+    ridge = make_pipeline(
+        FunctionTransformer(flatten), StandardScaler(), RidgeCV(np.logspace(0, 5, 11))
+    )
+    rmse = {"cv": cv, "scoring": "neg_root_mean_squared_error", "error_score": "raise"}
+    errors["ridge"] = -cross_validate(ridge, windows, targets, **rmse)["test_score"]
+    for mode in ("time", "feature", "both"):
+        print(f"\nattention_mode={mode!r}, {cv.n_splits} folds", flush=True)
+        model = Pipeline(
+            [
+                ("scale", StandardScaler().set_output(transform="pandas")),
+                (
+                    "lstm",
+                    AttentionLSTMRegressor(
+                        attention_mode=mode,
+                        lookback=LOOKBACK,
+                        max_epochs=max_epochs,
+                        batch_size=128,
+                        lr=0.003,
+                        random_state=0,
+                        verbose=1,
+                    ),
+                ),
+            ]
+        )
+        result = cross_validate(model, X, y, return_estimator=True, **rmse)
+        errors[f"attention: {mode}"] = -result["test_score"]
+        fitted[mode] = result["estimator"][-1]["lstm"]
+
+    table = pd.DataFrame(errors, index=[f"fold {i + 1}" for i in range(cv.n_splits)]).T
+    table["mean"] = table.mean(axis=1)
+    print("\nRMSE of the PM2.5 one hour ahead, in ug/m3 (lower is better)")
+    print(table.round(2).to_string())
+
+    both = fitted["both"]
+    feature = pd.Series(both.feature_attention_, both.feature_names_in_)
+    time = pd.Series(both.time_attention_, np.arange(1 - LOOKBACK, 1))
+    print("\nThe features that mattered (share of attention; uniform would be", end=" ")
+    print(f"{1 / len(feature):.3f})")
+    print(feature.sort_values(ascending=False).head(5).round(3).to_string())
+    print("\nThe hours that mattered (0 is the newest; uniform would be", end=" ")
+    print(f"{1 / len(time):.3f})")
+    print(time.sort_values(ascending=False).head(5).round(3).to_string())
+
+    if picture:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        display = AttentionDisplay.from_estimator(both)
+        display.figure_.savefig(picture, dpi=120)
+        print(f"\nThe picture is in {Path(picture)}")
+
+    print(
+        "\nLearnt: one hour ahead, the newest hours carry almost everything, and no mode is far "
+        "from ridge.\nDo not trust: attention of this kind is a weight inside the model, not a "
+        "cause; gates on the\nfeatures stay near uniform even where one feature alone predicts. "
+        "Compare with permutation importance."
+    )
+    return table
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n-rows", type=int, default=17_520, help="newest hours to use")
+    parser.add_argument("--max-epochs", type=int, default=8, help="epochs of each fit")
+    parser.add_argument("--picture", default="attention.png", help="where to write the picture")
+    main(**vars(parser.parse_args()))
