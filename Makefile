@@ -1,0 +1,39 @@
+# Two commands do everything: `make demo` and `make test`. Both need python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-sklearn-versions benchmark clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/quickstart.py
+
+test: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	SCIPY_ARRAY_API=1 $(BIN)/pytest -q -n 2 tests/test_sklearn_checks.py
+	$(BIN)/pytest -n 2
+
+# scikit-learn 1.6 with the libraries of its time, and the newest of everything but torch.
+test-sklearn-versions: .venv-1.6/.installed .venv-newest/.installed
+	.venv-1.6/bin/pytest -n 2 -p no:cacheprovider
+	.venv-newest/bin/pytest -n 2 -p no:cacheprovider
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+.venv-1.6/.installed: pyproject.toml constraints-sklearn-1.6.txt
+	$(PYTHON) -m venv .venv-1.6
+	.venv-1.6/bin/python -m pip install --quiet --constraint constraints-sklearn-1.6.txt --editable ".[test]"
+	touch $@
+
+.venv-newest/.installed: pyproject.toml constraints-torch.txt
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade --constraint constraints-torch.txt --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv .venv-1.6 .venv-newest .mypy_cache .pytest_cache .ruff_cache
