@@ -2,6 +2,8 @@
 
 from numbers import Integral, Real
 
+import numpy as np
+
 from .attention import ATTENTION_MECHANISMS, ATTENTION_MODES
 
 
@@ -54,6 +56,12 @@ CONSTRAINTS = {
     "validation_fraction": _a_number(lambda v: 0 < v < 1, "a number in (0, 1)"),
     "n_iter_no_change": _an_int(1),
     "warm_start": _one_of(True, False),
+    "random_state": _or_none(
+        (
+            lambda value: isinstance(value, np.random.RandomState) or _an_int(0)[0](value),
+            "an int >= 0 or a RandomState instance",
+        )
+    ),
     "verbose": _one_of(True, False, 0, 1, 2),
     "callbacks": _or_none(_a(list, tuple, text="a list of skorch callbacks")),
     "net_params": _or_none(_a(dict, text="a dict of skorch options")),

@@ -128,7 +128,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     random_state : int, RandomState instance or None, default=None
         Initial weights, order of batches and dropout. An int gives the same bits on the same
-        machine each time. The global random states of numpy and torch are left alone.
+        machine each time; None draws fresh entropy. The global random states of numpy and torch
+        are left alone.
 
     verbose : int, default=0
         1 draws a progress bar, 2 prints a line per epoch as well.
@@ -373,6 +374,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     def _fit(self, X, y, sample_weight, *, groups, val, n_epochs, stopping, resume):
         check_parameters(self)
         training.check_net_params(self.net_params)
+        device = training.resolve_device(self.device)
         rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
         y_checked, y_ndim = check_target(y, len(rows))
         weight = check_weight(sample_weight, len(rows))
@@ -399,11 +401,11 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             val_data = windows.select(held), y_checked[held], weight[held]
 
         if not resume:
-            self._device = training.resolve_device(self.device)
+            self._device = device
             n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
             double = n_cells <= FLOAT64_CELLS and not self._device.startswith("mps")
             self._dtype = "float64" if double else "float32"
-            self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            self._seed = self._draw_seed()
             self._learn_scales(windows.select(kept), y_checked[kept], weight[kept])
             for name in ATTENTION_ATTRIBUTES:
                 self.__dict__.pop(name, None)
@@ -426,6 +428,16 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             self._summarise_attention(training_set, weight[kept])
         report.fit_ends()
         return self
+
+    def _draw_seed(self):
+        """Draw the seed of this fit.
+
+        Without a random state it comes from fresh entropy: the global generator, which
+        scikit-learn would use, is to be left alone.
+        """
+        if self.random_state is None:
+            return int(np.random.default_rng().integers(2**31 - 1))
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _training_windows(self, rows):
         """Lay out the windows of the training rows."""
@@ -581,7 +593,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             One prediction for each row of ``X``, in the units and the shape of the training's
             ``y``.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         y = training.predict(self.net_, self._dataset(self._lay_out(X, groups)))
         y = y * self._y_scale + self._y_mean
         return y[:, 0] if self._y_ndim == 1 else y
@@ -612,7 +624,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         ValueError
             If ``attention_mode=None``.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         dataset = self._dataset(self._lay_out(X, groups))
         if self.attention_mode is None:
             raise ValueError(

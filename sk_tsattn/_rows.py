@@ -1,5 +1,6 @@
 """What a user hands over (array, frame, panel or windows), checked and laid out as rows."""
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -184,7 +185,7 @@ def _check_numbers(X, estimator):
     try:
         return check_array(X, allow_nd=True, dtype="numeric", estimator=estimator, input_name="X")
     except ValueError as error:
-        if "convert" not in str(error):
+        if "onvert" not in str(error):
             raise
         raise ValueError(
             f"X must hold numbers. Got something else instead ({error}); encode categories, for "
@@ -305,14 +306,18 @@ def _next_time(times):
         return times[-1] + 1
     if len(times) < 2 or not _is_measurable(times):
         return None
-    if isinstance(times, pd.DatetimeIndex):
-        freq = times.freq
-        if freq is None and len(times) > 2 and times.is_unique:
-            freq = pd.tseries.frequencies.to_offset(pd.infer_freq(times))
-        if freq is not None:
-            return times[-1] + freq
     steps = pd.Series(times[1:]).reset_index(drop=True) - pd.Series(times[:-1])
-    return times[-1] + steps.mode()[0]
+    step = steps.mode()[0]
+    if isinstance(times, pd.DatetimeIndex):
+        if times.freq is not None:
+            return times[-1] + times.freq
+        if (steps != step).any() and len(times) > 2:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pandas 3 announces another type, which serves
+                name = pd.infer_freq(times)  # months, say
+            if name is not None:
+                return times[-1] + pd.tseries.frequencies.to_offset(name)
+    return times[-1] + step
 
 
 def check_target(y, n_rows):
@@ -341,7 +346,15 @@ def check_target(y, n_rows):
         )
     if hasattr(y, "detach"):
         y = y.detach().numpy()
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    try:
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    except ValueError as error:
+        if "onvert" not in str(error):
+            raise
+        raise ValueError(
+            f"y must hold numbers. Got something else instead ({error}); for classes, encode them "
+            "as numbers that make sense to predict."
+        ) from error
     if y.ndim not in (1, 2) or len(y) != n_rows:
         raise ValueError(
             f"y must have shape ({n_rows},) or ({n_rows}, n_outputs), one target for each row (or "

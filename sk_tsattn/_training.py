@@ -228,9 +228,15 @@ def make_network(*, dtype, **sizes):
 
 def resolve_device(device):
     """Turn ``"auto"`` into a CUDA device where there is one, else the CPU."""
-    if device != "auto":
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
         return str(torch.device(device))
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            "The 'device' parameter must be \"auto\" or a device as torch names it, such as "
+            f'"cpu" or "cuda:0". Got {device!r} instead.'
+        ) from error
 
 
 def make_net(*, module, seed, lr, weight_decay, batch_size, device, callbacks, verbose, net_params):
