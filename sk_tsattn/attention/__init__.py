@@ -1,23 +1,43 @@
 """Attention over the time steps and the features of a window, as torch modules."""
 
 from ._bahdanau import BahdanauScore
+from ._context import ContextReadout, ContextScore
+from ._darnn import DARNN
 from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate
 from ._encoder import PositionEmbedding, WindowLSTM
+from ._imv import IMVLSTM, VariableLSTM
+from ._input_attention import InputAttentionEncoder
 from ._luong import LuongScore
 from ._places import ScoreFeatureGate, ScoreReadout
 from ._registry import ATTENTION_MECHANISMS, ATTENTION_MODES, attention_options
+from ._retain import RETAIN
+from ._self import SelfAttention, SelfFeatureGate, SelfReadout
+from ._stacked import StackedFeatureGate
+from ._temporal_decoder import TemporalAttentionDecoder
 
 __all__ = [
     "ATTENTION_MECHANISMS",
     "ATTENTION_MODES",
+    "DARNN",
+    "IMVLSTM",
+    "RETAIN",
     "BahdanauScore",
+    "ContextReadout",
+    "ContextScore",
     "DenseCellGate",
     "DenseFeatureGate",
     "DenseTimeGate",
+    "InputAttentionEncoder",
     "LuongScore",
     "PositionEmbedding",
     "ScoreFeatureGate",
     "ScoreReadout",
+    "SelfAttention",
+    "SelfFeatureGate",
+    "SelfReadout",
+    "StackedFeatureGate",
+    "TemporalAttentionDecoder",
+    "VariableLSTM",
     "WindowLSTM",
     "attention_options",
 ]

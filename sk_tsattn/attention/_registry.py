@@ -24,9 +24,15 @@ import inspect
 from torch import nn
 
 from ._bahdanau import BahdanauScore
+from ._context import ContextReadout, ContextScore
+from ._darnn import DARNN
 from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate
+from ._imv import IMVLSTM
 from ._luong import LuongScore
 from ._places import ScoreFeatureGate, ScoreReadout
+from ._retain import RETAIN
+from ._self import SelfFeatureGate, SelfReadout
+from ._stacked import StackedFeatureGate
 
 ATTENTION_MODES = ("time", "feature", "both")
 
@@ -46,6 +52,32 @@ ATTENTION_MECHANISMS: dict[str, dict[str, dict[str, type[nn.Module]]]] = {
         "time": {"time_score": BahdanauScore},
         "feature": {"feature_score": BahdanauScore},
         "both": {"gate": DenseFeatureGate, "time_score": BahdanauScore},
+    },
+    "context": {
+        "time": {"readout": ContextReadout},
+        "feature": {"feature_score": ContextScore},
+        "both": {"feature_score": ContextScore, "readout": ContextReadout},
+    },
+    "darnn": {
+        "time": {"network": DARNN},
+        "feature": {"network": DARNN},
+        "both": {"network": DARNN},
+    },
+    "stacked": {"both": {"gate": StackedFeatureGate, "time_score": LuongScore}},
+    "self": {
+        "time": {"readout": SelfReadout},
+        "feature": {"gate": SelfFeatureGate},
+        "both": {"gate": SelfFeatureGate, "readout": SelfReadout},
+    },
+    "retain": {
+        "time": {"network": RETAIN},
+        "feature": {"network": RETAIN},
+        "both": {"network": RETAIN},
+    },
+    "imv": {
+        "time": {"network": IMVLSTM},
+        "feature": {"network": IMVLSTM},
+        "both": {"network": IMVLSTM},
     },
 }
 # fmt: on

@@ -1,0 +1,101 @@
+"""DA-RNN's first stage: an LSTM whose own state weighs the features of its next input.
+
+In the loop the batch is the last axis. Equation numbers are those of Qin et al. 2017.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ._encoder import PositionEmbedding
+from ._padding import zero_padding
+from ._recurrence import additive_logits, lstm_linear, lstm_update
+
+
+class InputAttentionEncoder(nn.Module):
+    """Read a window by an LSTM whose last state weighs the features of the next step.
+
+    ``e_t^k = v_eᵀ tanh(W_e [h_{t-1}; s_{t-1}] + U_e x^k)``, ``α_t = softmax_k e_t``,
+    ``h_t = LSTM(α_t ⊙ x_t, h_{t-1})``: the keys are the features' whole series x^k. Without the
+    tanh, the term of the state is the same for all k, the softmax cancels it, and α is the same
+    at every step.
+
+    Parameters
+    ----------
+    n_timesteps, n_features : int
+        T and F (their n).
+    hidden_size : int, default=32
+        H, their m.
+    score_size : int, default=None
+        Number S of tanh units; None takes T, as the paper does.
+    rescale : bool, default=True
+        Multiply α_t ⊙ x_t by F, so that uniform weights are the identity; False is the paper.
+    position_embedding : bool, default=True
+        Put a learned vector of the step's position beside α_t ⊙ x_t; False is the paper.
+
+    **Shape**: X (B, T, F), mask (B, T) or None → states (B, T, H), weights (B, T, F), which sum to
+    1 over the features at each observed step and are 0 at the others.
+
+    **Source**: Qin et al. 2017, eq. 2 to 11. ``state``, ``series`` and ``value`` are their W_e, U_e
+    and v_e (Keras kernels transposed). ``gates.weight`` is [W_x, W_h], gates in the order
+    i, f, g, o; a Keras ``LSTM`` carries over as W_x = kernel.T, W_h = recurrent_kernel.T,
+    ``gates.bias = bias``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> states, weights = InputAttentionEncoder(10, 3, hidden_size=16)(torch.randn(4, 10, 3))
+    >>> states.shape, weights.shape
+    (torch.Size([4, 10, 16]), torch.Size([4, 10, 3]))
+    """
+
+    def __init__(
+        self,
+        n_timesteps: int,
+        n_features: int,
+        *,
+        hidden_size: int = 32,
+        score_size: int | None = None,
+        rescale: bool = True,
+        position_embedding: bool = True,
+    ) -> None:
+        super().__init__()
+        units = n_timesteps if score_size is None else score_size
+        self.state = nn.Linear(2 * hidden_size, units, bias=False)  # W_e
+        self.series = nn.Linear(n_timesteps, units, bias=False)  # U_e
+        self.value = nn.Linear(units, 1, bias=False)  # v_e
+        self.gates = lstm_linear(n_features, hidden_size)
+        self.position = PositionEmbedding(n_timesteps) if position_embedding else None
+        self.position_gates = (
+            nn.Linear(self.position.size, 4 * hidden_size, bias=False)
+            if self.position is not None
+            else None
+        )
+        self.hidden_size = hidden_size
+        self.rescale = rescale
+
+    def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        B, T, F = X.shape
+        X = zero_padding(X, mask)
+        series = X.permute(1, 2, 0).contiguous()  # (T, F, B)
+        # U_e x^k is the same at every step. The factor 2 is that of additive_logits.
+        keys = torch.mm(2 * self.series.weight, series.flatten(1)).view(-1, F, B)  # (S, F, B)
+        query_weight = 2 * self.state.weight  # (S, 2H)
+        bias = self.gates.bias.expand(T, -1)  # (T, 4H)
+        if self.position is not None and self.position_gates is not None:
+            bias = bias + self.position_gates(self.position.weight)
+        inputs = series * F if self.rescale else series
+        h = s = X.new_zeros(self.hidden_size, B)
+        states, weights = [], []
+        for t in range(T):
+            query = torch.mm(query_weight, torch.cat([h, s]))  # W_e [h; s]: (S, B)
+            alpha = additive_logits(query, keys, self.value.weight).softmax(dim=0)  # eq. 8, 9
+            x = torch.cat([alpha * inputs[t], h])  # eq. 10: [x̃; h] (F + H, B)
+            h, s = lstm_update(torch.addmm(bias[t][:, None], self.gates.weight, x), s)  # eq. 11
+            if mask is not None:  # nothing has happened before the first observed step
+                h, s = h * mask[:, t], s * mask[:, t]
+                alpha = alpha * mask[:, t]
+            states.append(h)
+            weights.append(alpha)
+        return torch.stack(states).permute(2, 0, 1), torch.stack(weights).permute(2, 0, 1)

@@ -1,0 +1,75 @@
+"""The feature attention of a stacked network: asked by an LSTM, answered on the input."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ._encoder import WindowLSTM
+
+
+class StackedFeatureGate(nn.Module):
+    """Weigh the features of each step by an LSTM's state, ``A_t = softmax_f(W h_t + b)``.
+
+    The first half of LSTM → attention → LSTM → attention. The usual way of stacking them weighs
+    hidden units, which have no names, and leaves no path from a weight to a feature. Here the
+    first LSTM only asks: its state at t weighs the *features* of step t. The second LSTM reads
+    nothing but the input so weighed; a readout over its states then weighs the *time steps*.
+
+    :class:`DenseFeatureGate` is the case ``h_t = x_t``; :class:`InputAttentionEncoder` lets the
+    second LSTM's own state ask, and pays with a loop over time. It starts uniform.
+
+    Parameters
+    ----------
+    n_timesteps, n_features : int
+        T and F.
+    hidden_size : int, default=32
+        H, the size of the first LSTM's states.
+    position_embedding : bool, default=True
+        Put a learned vector of the step's position beside the first LSTM's input.
+    rescale : bool, default=True
+        Multiply by F, so that uniform weights are the identity.
+
+    **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), weights (B, T, F), which sum
+    to 1 over the features at each observed step and are 0 at the others. They are causal: those of
+    step t see steps 1 to t.
+
+    **Source**: what the question's generated model (LSTM(64) → block → LSTM(32) → block) set out
+    to do and cannot: its shapes do not fit for any T. A Keras ``LSTM(H)`` and
+    ``Dense(F, activation="softmax")`` carry over as ``encoder.lstm.weight_ih_l0 = kernel.T``,
+    ``weight_hh_l0 = recurrent_kernel.T`` (both order gates i, f, g, o), ``bias_ih_l0 = bias``,
+    ``bias_hh_l0 = 0``, ``score.weight = kernel.T``, ``score.bias = bias``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> gated, weights = StackedFeatureGate(10, 3)(torch.randn(4, 10, 3))
+    >>> gated.shape, weights.shape
+    (torch.Size([4, 10, 3]), torch.Size([4, 10, 3]))
+    """
+
+    def __init__(
+        self,
+        n_timesteps: int,
+        n_features: int,
+        *,
+        hidden_size: int = 32,
+        position_embedding: bool = True,
+        rescale: bool = True,
+    ) -> None:
+        super().__init__()
+        self.encoder = WindowLSTM(
+            n_timesteps, n_features, hidden_size=hidden_size, position_embedding=position_embedding
+        )
+        self.score = nn.Linear(hidden_size, n_features)
+        nn.init.zeros_(self.score.weight)
+        nn.init.zeros_(self.score.bias)
+        self.rescale = rescale
+
+    def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        _, _, F = X.shape
+        states = self.encoder(X, mask)  # h_t: (B, T, H)
+        weights = self.score(states).softmax(dim=2)  # A_t: (B, T, F)
+        if mask is not None:
+            weights = weights.masked_fill(~mask[:, :, None], 0.0)
+        scale = F if self.rescale else 1
+        return X * weights * scale, weights  # (B, T, F)
