@@ -1,0 +1,142 @@
+"""The same seed gives the same bits, and nobody else's random numbers are drawn."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn.attention import ATTENTION_MODES
+
+N, T, F = 60, 5, 3
+rng = np.random.default_rng(0)
+WINDOWS = rng.normal(size=(N, T, F))
+TARGET = rng.normal(size=N)
+MODES = pytest.mark.parametrize("mode", [None, *ATTENTION_MODES])
+
+
+def quick(**changes):
+    options = {"hidden_size": 4, "max_epochs": 3, "batch_size": 16, "dropout": 0.2}
+    return AttentionLSTMRegressor(**options | changes)
+
+
+def weights_of(model):
+    """Write the weights out, bit by bit."""
+    state = model.net_.module_.state_dict()
+    return pickle.dumps({name: value.numpy() for name, value in state.items()})
+
+
+@MODES
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_the_same_seed_gives_the_same_bits(mode, seed):
+    first, second = (
+        quick(attention_mode=mode, random_state=seed).fit(WINDOWS, TARGET) for _ in range(2)
+    )
+    assert weights_of(first) == weights_of(second)
+    np.testing.assert_array_equal(first.predict(WINDOWS), second.predict(WINDOWS))
+    losses = ["epoch", "train_loss", "lr"]
+    pd.testing.assert_frame_equal(first.history_[losses], second.history_[losses])
+    refitted = weights_of(first.fit(WINDOWS, TARGET))
+    assert refitted == weights_of(second)
+
+
+def test_single_precision_gives_the_same_bits_too():
+    X = rng.normal(size=(2500, 10, 5))
+    options = {"random_state": 0, "max_epochs": 1, "batch_size": 500}
+    first, second = (quick(**options).fit(X, X[:, 0, 0]) for _ in range(2))
+    assert next(first.net_.module_.parameters()).dtype == torch.float32
+    assert weights_of(first) == weights_of(second)
+
+
+def test_another_seed_gives_other_weights():
+    first, second = (quick(random_state=seed).fit(WINDOWS, TARGET) for seed in (0, 1))
+    assert weights_of(first) != weights_of(second)
+
+
+def test_a_random_state_instance_is_drawn_from():
+    first = quick(random_state=np.random.RandomState(3)).fit(WINDOWS, TARGET)
+    second = quick(random_state=np.random.RandomState(3)).fit(WINDOWS, TARGET)
+    assert weights_of(first) == weights_of(second)
+    shared = np.random.RandomState(3)
+    one, other = (quick(random_state=shared).fit(WINDOWS, TARGET) for _ in range(2))
+    assert weights_of(one) == weights_of(first)
+    assert weights_of(one) != weights_of(other)
+
+
+def test_without_a_seed_fits_differ():
+    first, second = (quick(random_state=None).fit(WINDOWS, TARGET) for _ in range(2))
+    assert weights_of(first) != weights_of(second)
+
+
+def global_states():
+    return pickle.dumps(np.random.get_state()), torch.get_rng_state().numpy().tobytes()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("random_state", [0, "instance", None])
+def test_global_random_states_are_left_alone(method, random_state):
+    if random_state == "instance":
+        random_state = np.random.RandomState(0)
+    before = global_states()
+    model = getattr(quick(random_state=random_state), method)(WINDOWS, TARGET)
+    model.predict(WINDOWS)
+    model.attention_weights(WINDOWS)
+    assert global_states() == before
+
+
+def test_global_random_states_have_no_influence():
+    fits = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        torch.manual_seed(seed)
+        fits.append(weights_of(quick(random_state=0).fit(WINDOWS, TARGET)))
+    assert fits[0] == fits[1]
+
+
+def test_global_random_states_are_left_alone_by_a_fit_that_breaks_off():
+    class Break(Exception):
+        pass
+
+    class Loss(torch.nn.MSELoss):
+        def forward(self, *args):
+            raise Break
+
+    before = global_states()
+    with pytest.raises(Break):
+        quick(random_state=0, net_params={"criterion": Loss}).fit(WINDOWS, TARGET)
+    assert global_states() == before
+
+
+def test_the_default_dtype_of_torch_has_no_influence():
+    expected = quick(random_state=0).fit(WINDOWS, TARGET)
+    assert torch.get_default_dtype() == torch.float32
+    assert expected.predict(WINDOWS).dtype == np.float64
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("layout", ["windows", "rows"])
+def test_two_processes_find_the_bits_that_one_finds(layout):
+    X = WINDOWS
+    model = quick(random_state=0)
+    if layout == "rows":
+        times = pd.date_range("2020", periods=N, freq="h")
+        X = pd.DataFrame(WINDOWS[:, 0], columns=list("abc"), index=times)
+        model.set_params(lookback=4)
+    grid = {"attention_mode": [None, "both"], "hidden_size": [3, 4]}
+    searches = [
+        GridSearchCV(model, grid, cv=TimeSeriesSplit(2), n_jobs=n_jobs, error_score="raise").fit(
+            X, TARGET
+        )
+        for n_jobs in (1, 2)
+    ]
+    one, two = searches
+    scores = [name for name in one.cv_results_ if "score" in name and "time" not in name]
+    assert len(scores) == 5
+    for name in scores:
+        np.testing.assert_array_equal(one.cv_results_[name], two.cv_results_[name])
+    assert one.best_params_ == two.best_params_
+    np.testing.assert_array_equal(one.predict(X), two.predict(X))
+    assert weights_of(one.best_estimator_) == weights_of(two.best_estimator_)
