@@ -1,5 +1,6 @@
 """What a user hands over (array, frame, panel or windows), checked and laid out as rows."""
 
+import math
 import warnings
 from dataclasses import dataclass, replace
 
@@ -69,10 +70,14 @@ class Rows:
         """
         if self.times is None or self.values.ndim == 3:
             return {}
-        codes = self.series_codes()
-        order = np.argsort(codes, kind="stable")
-        of_each = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-        found = {self.series[codes[rows[0]]]: _next_time(self.times[rows]) for rows in of_each}
+        if self.codes is None:
+            found = {self.series[0]: _next_time(self.times)}
+        else:
+            order = np.argsort(self.codes, kind="stable")
+            of_each = np.split(order, np.flatnonzero(np.diff(self.codes[order])) + 1)
+            found = {
+                self.series[self.codes[rows[0]]]: _next_time(self.times[rows]) for rows in of_each
+            }
         return {label: time for label, time in found.items() if time is not None}
 
     def preceded_by(self, context, next_times):
@@ -106,7 +111,7 @@ class Rows:
                 or (
                     self.times is not None
                     and label in next_times
-                    and bool(self.times[row] == next_times[label])
+                    and _is_same_time(self.times[row], next_times[label])
                 )
                 for label, row in zip(self.series, first_rows, strict=True)
             ]
@@ -306,18 +311,31 @@ def _next_time(times):
         return times[-1] + 1
     if len(times) < 2 or not _is_measurable(times):
         return None
+    if getattr(times, "freq", None) is not None:
+        return times[-1] + times.freq
     steps = pd.Series(times[1:]).reset_index(drop=True) - pd.Series(times[:-1])
     step = steps.mode()[0]
-    if isinstance(times, pd.DatetimeIndex):
-        if times.freq is not None:
-            return times[-1] + times.freq
-        if (steps != step).any() and len(times) > 2:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pandas 3 announces another type, which serves
-                name = pd.infer_freq(times)  # months, say
-            if name is not None:
-                return times[-1] + pd.tseries.frequencies.to_offset(name)
+    if not isinstance(times, pd.DatetimeIndex):
+        return times[-1] + step
+    if times.tz is not None:
+        local = _next_time(times.tz_localize(None))
+        # Days and longer go by the clock on the wall, and so may have 23 or 25 hours.
+        if local - times[-1].tz_localize(None) >= pd.Timedelta(days=1):
+            return local.tz_localize(times.tz, ambiguous=True, nonexistent="shift_forward")
+    elif (steps != step).any() and len(times) > 2:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pandas 3 announces another type, which serves
+            name = pd.infer_freq(times)  # months, say
+        if name is not None:
+            return times[-1] + pd.tseries.frequencies.to_offset(name)
     return times[-1] + step
+
+
+def _is_same_time(label, foretold):
+    """Compare time labels; numbers up to rounding."""
+    if isinstance(label, float):
+        return math.isclose(label, foretold, rel_tol=1e-9)
+    return bool(label == foretold)
 
 
 def check_target(y, n_rows):

@@ -221,6 +221,28 @@ def check_net_params(net_params):
             )
 
 
+class Patience(Callback):
+    """Stop where the best epoch lies too far back.
+
+    Parameters
+    ----------
+    best : skorch.callbacks.EarlyStopping
+        Keeps the best epoch and counts those since.
+
+    n_epochs : int
+        How many are too many.
+    """
+
+    def __init__(self, best, n_epochs):
+        self.best = best
+        self.n_epochs = n_epochs
+
+    def on_epoch_end(self, net, **kwargs):
+        """Stop if it is time."""
+        if self.best.misses_ >= self.n_epochs:
+            raise KeyboardInterrupt
+
+
 def make_network(*, dtype, **sizes):
     """Build the network in the given precision."""
     return build_network(**sizes).to(getattr(torch, dtype))
@@ -280,8 +302,16 @@ def make_net(*, module, seed, lr, weight_decay, batch_size, device, callbacks, v
         **{f"module__{key}": value for key, value in module.items()},
         **options,
     )
-    with seeded(seed, device):
-        net.initialize()
+    try:
+        with seeded(seed, device):
+            net.initialize()
+    except (TypeError, ValueError) as error:
+        if "unexpected argument" not in str(error) or not net_params:
+            raise
+        raise ValueError(
+            "net_params must hold options of skorch.NeuralNet or, with a prefix, of its parts. "
+            f"Got {sorted(net_params)} instead, of which skorch says: {error}"
+        ) from error
     net.module_.eval()
     return net
 
@@ -342,15 +372,17 @@ def train(net, training, validation, *, n_epochs, patience, listener, bar, seed)
         The epoch whose weights the net now has, counted from 1 over the net's whole life.
     """
     standing = net.callbacks_
-    # After skorch has put the losses on record, before anything that may stop training.
+    # Right behind skorch's record of the losses: whatever stops training later, the report and
+    # the best epoch have seen the epoch.
     place = 1 + [name for name, _ in standing].index("valid_loss")
-    report = ("epoch_report", EpochReport(n_epochs, listener, bar))
-    net.callbacks_ = [*standing[:place], report, *standing[place:]]
-    stop = None
+    first = [("epoch_report", EpochReport(n_epochs, listener, bar))]
+    last = []
     if patience is not None:
-        stop = EarlyStopping("valid_loss", patience=patience, threshold=0, load_best=True)
-        stop.sink = _silent
-        net.callbacks_.append(("early_stopping", stop))
+        best = EarlyStopping("valid_loss", patience=-1, threshold=0, load_best=True)
+        best.sink = _silent
+        first.insert(0, ("best_epoch", best))
+        last.append(("patience", Patience(best, patience)))
+    net.callbacks_ = [*standing[:place], *first, *standing[place:], *last]
     net.train_split = None if validation is None else predefined_split(validation)
     try:
         with seeded(seed, net.device):
@@ -359,7 +391,7 @@ def train(net, training, validation, *, n_epochs, patience, listener, bar, seed)
         net.callbacks_ = standing
         net.train_split = None
         net.module_.eval()
-    return stop.best_epoch_ if stop else net.history[-1, "epoch"]
+    return net.history[-1, "epoch"] if patience is None else best.best_epoch_
 
 
 def _silent(text):

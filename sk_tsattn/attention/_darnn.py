@@ -109,10 +109,20 @@ class DARNN(nn.Module):
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
         """Predict, (B, O)."""
-        return self.attend(X, mask)[0]
+        return self._run(X, mask)[0]
 
     def attend(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Predict, and say what was attended to."""
+        prediction, alpha, beta = self._run(X, mask)
+        if alpha is None:
+            assert beta is not None
+            return prediction, {"time": beta}
+        if beta is None:
+            return prediction, attention_of_mode(cell_attention(alpha, mask), "feature")
+        return prediction, attention_of_mode(beta[:, :, None] * alpha, "both")
+
+    def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Give the prediction (B, O), α (B, T, F) and β_T (B, T), where the mode has them."""
         X = zero_padding(X, mask)
         states, alpha = X, None
         if self.input_attention is not None:
@@ -121,11 +131,7 @@ class DARNN(nn.Module):
             states = self.encoder(states, mask)  # (B, T, H)
         states = self.dropout(states)
         if self.attention_mode == "feature":
-            assert alpha is not None
-            cell = cell_attention(alpha, mask)  # (B, T, F)
-            return self.head(states[:, -1]), attention_of_mode(cell, "feature")
+            return self.head(states[:, -1]), alpha, None
         history = None if self.target_feature is None else X[:, :, self.target_feature]
         prediction, beta = self.head(states, history, mask)  # (B, O), β_T (B, T)
-        if alpha is None:
-            return prediction, {"time": beta}
-        return prediction, attention_of_mode(beta[:, :, None] * alpha, "both")
+        return prediction, alpha, beta

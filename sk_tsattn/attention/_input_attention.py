@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ._encoder import PositionEmbedding
 from ._padding import zero_padding
-from ._recurrence import additive_logits, lstm_linear, lstm_update
+from ._recurrence import additive_logits, double_g, lstm_linear, lstm_update
 
 
 class InputAttentionEncoder(nn.Module):
@@ -66,12 +66,12 @@ class InputAttentionEncoder(nn.Module):
         self.series = nn.Linear(n_timesteps, units, bias=False)  # U_e
         self.value = nn.Linear(units, 1, bias=False)  # v_e
         self.gates = lstm_linear(n_features, hidden_size)
+        bound = hidden_size**-0.5
         self.position = PositionEmbedding(n_timesteps) if position_embedding else None
-        self.position_gates = (
-            nn.Linear(self.position.size, 4 * hidden_size, bias=False)
-            if self.position is not None
-            else None
-        )
+        self.position_gates: nn.Parameter | None = None
+        if self.position is not None:  # the gates' columns of the position embedding
+            size = (4 * hidden_size, self.position.size)
+            self.position_gates = nn.Parameter(nn.init.uniform_(torch.empty(size), -bound, bound))
         self.hidden_size = hidden_size
         self.rescale = rescale
 
@@ -79,23 +79,23 @@ class InputAttentionEncoder(nn.Module):
         B, T, F = X.shape
         X = zero_padding(X, mask)
         series = X.permute(1, 2, 0).contiguous()  # (T, F, B)
-        # U_e x^k is the same at every step. The factor 2 is that of additive_logits.
-        keys = torch.mm(2 * self.series.weight, series.flatten(1)).view(-1, F, B)  # (S, F, B)
-        query_weight = 2 * self.state.weight  # (S, 2H)
-        bias = self.gates.bias.expand(T, -1)  # (T, 4H)
-        if self.position is not None and self.position_gates is not None:
-            bias = bias + self.position_gates(self.position.weight)
         inputs = series * F if self.rescale else series
+        # Before the loop: U_e x^k, the same at every step, and the doubling of what enters a tanh.
+        keys = torch.mm(2 * self.series.weight, series.flatten(1)).view(-1, F, B)  # (S, F, B)
+        w_e, v_e = 2 * self.state.weight, 2 * self.value.weight  # (S, 2H), (1, S)
+        bias = self.gates.bias[:, None].expand(-1, T)  # (4H, T)
+        if self.position is not None and self.position_gates is not None:
+            bias = bias + self.position_gates @ self.position.weight.t()
+        weight, biases = double_g(self.gates.weight), double_g(bias).split(1, dim=1)
         h = s = X.new_zeros(self.hidden_size, B)
         states, weights = [], []
         for t in range(T):
-            query = torch.mm(query_weight, torch.cat([h, s]))  # W_e [h; s]: (S, B)
-            alpha = additive_logits(query, keys, self.value.weight).softmax(dim=0)  # eq. 8, 9
+            query = torch.mm(w_e, torch.cat([h, s]))  # W_e [h; s]: (S, B)
+            alpha = additive_logits(query, keys, v_e).softmax(dim=0)  # eq. 8, 9: (F, B)
             x = torch.cat([alpha * inputs[t], h])  # eq. 10: [x̃; h] (F + H, B)
-            h, s = lstm_update(torch.addmm(bias[t][:, None], self.gates.weight, x), s)  # eq. 11
+            h, s = lstm_update(torch.addmm(biases[t], weight, x), s)  # eq. 3 to 7, 11
             if mask is not None:  # nothing has happened before the first observed step
-                h, s = h * mask[:, t], s * mask[:, t]
-                alpha = alpha * mask[:, t]
+                h, s, alpha = h * mask[:, t], s * mask[:, t], alpha * mask[:, t]
             states.append(h)
             weights.append(alpha)
         return torch.stack(states).permute(2, 0, 1), torch.stack(weights).permute(2, 0, 1)

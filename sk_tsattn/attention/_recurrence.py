@@ -1,7 +1,8 @@
 """Steps of a recurrence that has to be a loop: an LSTM's update and additive scores.
 
 Here the batch is the last axis, (units, B): every product is then matrix times matrix, and the
-gates are contiguous slices.
+gates are contiguous slices. Both steps replace ``tanh(u)`` by ``2 σ(2u) - 1``, the same function
+at a fraction of the cost; their callers double what goes into it once, before the loop.
 """
 
 from __future__ import annotations
@@ -19,19 +20,28 @@ def lstm_linear(input_size: int, hidden_size: int) -> nn.Linear:
     return layer
 
 
+def double_g(gates: Tensor) -> Tensor:
+    """Double the rows of g among the gates i, f, g, o (4H, …) of a weight or bias."""
+    i_and_f, g, o = gates.split([gates.shape[0] // 2] + [gates.shape[0] // 4] * 2)
+    return torch.cat([i_and_f, 2 * g, o])
+
+
 def lstm_update(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """One LSTM step from ``W [x; h] + b`` (4H, B) and the cell state (H, B), eq. 3 to 7."""
-    i, f, g, o = gates.chunk(4, dim=0)
-    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()  # eq. 6
-    return o.sigmoid() * cell.tanh(), cell  # eq. 7
+    """One step of an LSTM, from its gates (4H, B) with g doubled and its cell state (H, B).
+
+    ``c = f c + i tanh(g)`` and ``h = o tanh(c)``, with σ of the gates i, f and o.
+    """
+    i, f, half_g, o = gates.sigmoid().chunk(4, dim=0)  # tanh(g) = 2 half_g - 1
+    cell = torch.addcmul(f * cell - i, i, half_g, value=2)
+    return o * cell.tanh(), cell
 
 
 def additive_logits(query: Tensor, keys: Tensor, value: Tensor) -> Tensor:
-    """Score L items, ``vᵀ tanh(q + k)`` up to a constant, from **twice** q (S, B) and k (S, L, B).
+    """Score L items, ``vᵀ tanh(q + k)`` up to a constant, from doubled q, k and v.
 
-    ``tanh(u) = 2 σ(2u) - 1``, so the logits are ``2 vᵀ σ(2q + 2k) - Σ v``. The constant is the same
-    for all items and cancels in the softmax that follows. σ costs a fraction of what tanh does.
+    q is (S, B), k (S, L, B), v (1, S), the result (L, B). The constant ``-Σ v`` is the same for
+    all items and cancels in the softmax that follows.
     """
     units = (query[:, None] + keys).sigmoid_()  # (S, L, B)
     _, L, B = units.shape
-    return torch.mm(2 * value, units.flatten(1)).view(L, B)
+    return torch.mm(value, units.flatten(1)).view(L, B)

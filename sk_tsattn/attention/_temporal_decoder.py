@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ._padding import masked_softmax
-from ._recurrence import additive_logits, lstm_linear, lstm_update
+from ._recurrence import additive_logits, double_g, lstm_linear, lstm_update
 
 
 class TemporalAttentionDecoder(nn.Module):
@@ -63,24 +63,25 @@ class TemporalAttentionDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         B, T, H = states.shape
         encoded = states.permute(2, 1, 0).contiguous()  # h_i: (H, T, B)
-        # U_d h_i is the same at every step, and so is w̃_cᵀ h_i, whose mean under β is w̃_cᵀ c.
+        # Before the loop: U_d h_i and w̃_cᵀ h_i, the same at every step (the mean of the latter
+        # under β is w̃_cᵀ c), and the doubling of what enters a tanh.
         keys = torch.mm(2 * self.key.weight, encoded.flatten(1)).view(H, T, B)
-        w_c = self.combine.weight[:, :H]
+        w_d, v_d = 2 * self.state.weight, 2 * self.value.weight  # (H, 2H), (1, H)
+        w_c, w_y = self.combine.weight.split([H, self.combine.in_features - H], dim=1)
         inputs = torch.addmm(self.combine.bias, w_c, encoded.flatten(1)).view(T, B)
-        query_weight = 2 * self.state.weight  # (H, 2H)
+        weight, bias = double_g(self.gates.weight), double_g(self.gates.bias)[:, None]
         observed = None if mask is None else mask.t()  # (T, B)
         d = s = states.new_zeros(H, B)
         beta = states.new_zeros(T, B)
         for t in range(T):
-            query = torch.mm(query_weight, torch.cat([d, s]))  # W_d [d; s']: (H, B)
-            logits = additive_logits(query, keys, self.value.weight)  # eq. 12: (T, B)
+            query = torch.mm(w_d, torch.cat([d, s]))  # W_d [d; s']: (H, B)
+            logits = additive_logits(query, keys, v_d)  # eq. 12: (T, B)
             beta = masked_softmax(logits, observed, dim=0)  # eq. 13
             y = (beta * inputs).sum(dim=0, keepdim=True)  # eq. 14, 15: ỹ_t (1, B)
             if history is not None:
-                y = y + self.combine.weight[:, H:] * history[:, t]
+                y = y + w_y * history[:, t]
             x = torch.cat([y, d])  # (1 + H, B)
-            gates = torch.addmm(self.gates.bias[:, None], self.gates.weight, x)
-            d, s = lstm_update(gates, s)  # eq. 16 to 21
+            d, s = lstm_update(torch.addmm(bias, weight, x), s)  # eq. 16 to 21
             if mask is not None:
                 d, s = d * mask[:, t], s * mask[:, t]
         context = (beta * encoded).sum(dim=1)  # eq. 14: c_T (H, B)
