@@ -5,12 +5,18 @@ import pytest
 import torch
 
 from sk_tsattn.attention import (
+    IMVLSTM,
+    RETAIN,
     BahdanauScore,
+    ContextReadout,
     DenseCellGate,
     DenseFeatureGate,
     DenseTimeGate,
+    InputAttentionEncoder,
     LuongScore,
     ScoreReadout,
+    SelfReadout,
+    TemporalAttentionDecoder,
 )
 
 B, T, F, H, UNITS = 3, 5, 4, 6, 7
@@ -145,3 +151,178 @@ def test_bahdanau_score_is_the_alignment_model():
         [[v_a @ np.tanh(W_a @ s[b] + U_a @ STATES[b, j]) for j in range(T)] for b in range(B)]
     )
     np.testing.assert_allclose(weights, softmax(e, axis=1), **TOLERANCE)
+
+
+def test_context_readout_is_the_word_level_of_han():
+    """Yang et al. 2016, eq. 5 to 7 (S6)."""
+    W, b, u_w = rng.normal(size=(UNITS, H)), rng.normal(size=UNITS), rng.normal(size=UNITS)
+    module = ContextReadout(H, score_size=UNITS)
+    values = {"score__key__weight": W, "score__key__bias": b, "score__query__weight": u_w[None]}
+    pooled, weights = run(set_parameters(module, **values), STATES)
+    u = np.tanh(STATES @ W.T + b)
+    alpha = softmax(u @ u_w, axis=1)
+    np.testing.assert_allclose(weights, alpha, **TOLERANCE)
+    np.testing.assert_allclose(pooled, (alpha[:, :, None] * STATES).sum(axis=1), **TOLERANCE)
+
+
+def test_self_readout_is_keras_multi_head_attention_averaged():
+    """Kernels as ``keras.layers.MultiHeadAttention`` has them (S8)."""
+    N, d = 2, 3
+    Q, K, V = (rng.normal(size=(H, N, d)) for _ in range(3))
+    q, v = rng.normal(size=(N, d)), rng.normal(size=(N, d))
+    W_o, b_o = rng.normal(size=(N, d, H)), rng.normal(size=H)
+    module = set_parameters(
+        SelfReadout(H, num_heads=N),
+        attention__query__weight=Q.reshape(H, N * d).T,
+        attention__query__bias=q.reshape(N * d),
+        attention__key__weight=K.reshape(H, N * d).T,
+        value__weight=V.reshape(H, N * d).T,
+        value__bias=v.reshape(N * d),
+        output__weight=W_o.reshape(N * d, H).T,
+        output__bias=b_o,
+    )
+    pooled, weights = run(module, STATES)
+    queries = np.einsum("bth,hnd->btnd", STATES, Q) + q
+    keys, values = np.einsum("bth,hnd->btnd", STATES, K), np.einsum("bth,hnd->btnd", STATES, V) + v
+    maps = softmax(np.einsum("bind,bjnd->bnij", queries, keys) / np.sqrt(d), axis=3)
+    attended = np.einsum("bnij,bjnd,ndh->bih", maps, values, W_o) + b_o
+    np.testing.assert_allclose(pooled, attended.mean(axis=1), **TOLERANCE)
+    np.testing.assert_allclose(weights, maps.mean(axis=(1, 2)), **TOLERANCE)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm_step(x, h, s, W, b):
+    """One sample's LSTM step, gates i, f, g, o from ``W [x; h] + b``."""
+    i, f, g, o = np.split(W @ np.concatenate([x, h]) + b, 4)
+    s = sigmoid(f) * s + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(s), s
+
+
+def test_input_attention_is_that_of_da_rnn():
+    """Qin et al. 2017, eq. 3 to 11, sample by sample and feature by feature (S4)."""
+    W_e, U_e, v_e = rng.normal(size=(T, 2 * H)), rng.normal(size=(T, T)), rng.normal(size=T)
+    W, b = rng.normal(size=(4 * H, F + H)), rng.normal(size=4 * H)
+    encoder = InputAttentionEncoder(T, F, hidden_size=H, rescale=False, position_embedding=False)
+    set_parameters(
+        encoder,
+        state__weight=W_e,
+        series__weight=U_e,
+        value__weight=v_e[None],
+        gates__weight=W,
+        gates__bias=b,
+    )
+    states, weights = run(encoder, X)
+    for n in range(B):
+        h = s = np.zeros(H)
+        for t in range(T):
+            query = W_e @ np.concatenate([h, s])
+            e = np.array([v_e @ np.tanh(query + U_e @ X[n, :, k]) for k in range(F)])  # eq. 8
+            alpha = softmax(e, axis=0)  # eq. 9
+            h, s = lstm_step(alpha * X[n, t], h, s, W, b)  # eq. 10, 11
+            np.testing.assert_allclose(weights[n, t], alpha, **TOLERANCE)
+            np.testing.assert_allclose(states[n, t], h, **TOLERANCE)
+
+
+@pytest.mark.parametrize("with_history", [False, True])
+def test_temporal_decoder_is_that_of_da_rnn(with_history):
+    """Qin et al. 2017, eq. 12 to 22, sample by sample and state by state (S4)."""
+    W_d, U_d, v_d = rng.normal(size=(H, 2 * H)), rng.normal(size=(H, H)), rng.normal(size=H)
+    w_c, w_y, b_tilde = rng.normal(size=H), rng.normal(), rng.normal()
+    W, b = rng.normal(size=(4 * H, 1 + H)), rng.normal(size=4 * H)
+    W_y, b_w = rng.normal(size=(H, 2 * H)), rng.normal(size=H)
+    v_y, b_v = rng.normal(size=(2, H)), rng.normal(size=2)
+    y = rng.normal(size=(B, T)) if with_history else np.zeros((B, T))
+    decoder = set_parameters(
+        TemporalAttentionDecoder(H, 2, history=with_history),
+        state__weight=W_d,
+        key__weight=U_d,
+        value__weight=v_d[None],
+        combine__weight=np.append(w_c, w_y)[None] if with_history else w_c[None],
+        combine__bias=[b_tilde],
+        gates__weight=W,
+        gates__bias=b,
+        hidden__weight=W_y,
+        hidden__bias=b_w,
+        output__weight=v_y,
+        output__bias=b_v,
+    )
+    prediction, weights = run(decoder, STATES, *([y] if with_history else []))
+    for n in range(B):
+        d = s = np.zeros(H)
+        for t in range(T):
+            query = W_d @ np.concatenate([d, s])
+            scores = np.array([v_d @ np.tanh(query + U_d @ h) for h in STATES[n]])  # eq. 12
+            beta = softmax(scores, axis=0)  # eq. 13
+            context = beta @ STATES[n]  # eq. 14
+            y_tilde = w_c @ context + w_y * y[n, t] + b_tilde  # eq. 15
+            d, s = lstm_step(np.array([y_tilde]), d, s, W, b)  # eq. 16
+        expected = v_y @ (W_y @ np.concatenate([d, context]) + b_w) + b_v  # eq. 22
+        np.testing.assert_allclose(weights[n], beta, **TOLERANCE)
+        np.testing.assert_allclose(prediction[n], expected, **TOLERANCE)
+
+
+def test_imv_lstm_is_a_mixture_of_one_lstm_per_variable():
+    """Guo et al. 2019, the tensor variant, sample by sample and variable by variable."""
+    d = 3
+    network = IMVLSTM(T, F, 1, variable_size=d, position_embedding=False).double()
+    values = {name: value.numpy() for name, value in network.state_dict().items()}
+    weight, bias = values["layers.0.weight"], values["layers.0.bias"][:, :, 0]
+    f_n, f = values["time_score"][:, :, 0], values["variable_score"][:, 0]
+    phi, phi_0 = values["mean_weight"][:, 0], values["mean_bias"][:, 0, 0]
+    with torch.no_grad():
+        prediction, weights = network.attend(torch.as_tensor(X))
+    for n in range(B):
+        alpha, summary = [], []
+        for k in range(F):
+            h, c, states = np.zeros(d), np.zeros(d), []
+            for t in range(T):
+                gates = weight[k] @ np.concatenate([X[n, t, [k]], h]) + bias[k]  # eq. 5, 1
+                i, f_gate, o, j = np.split(gates, 4)
+                c = sigmoid(f_gate) * c + sigmoid(i) * np.tanh(j)  # eq. 6
+                h = sigmoid(o) * np.tanh(c)  # eq. 7
+                states.append(h)
+            alpha.append(softmax(np.array(states) @ f_n[k], axis=0))
+            summary.append(np.concatenate([h, alpha[-1] @ np.array(states)]))
+        beta = softmax(np.array(summary) @ f, axis=0)
+        expected = sum(beta[k] * (phi[k] @ summary[k] + phi_0[k]) for k in range(F))
+        np.testing.assert_allclose(prediction[n, 0], expected, **TOLERANCE)
+        np.testing.assert_allclose(weights["cell"][n], np.array(alpha).T * beta, **TOLERANCE)
+
+
+def gru_states(inputs, values, prefix):
+    """One sample's states of a torch GRU, gates r, z, n."""
+    W, U = values[f"{prefix}.weight_ih_l0"], values[f"{prefix}.weight_hh_l0"]
+    b, c = values[f"{prefix}.bias_ih_l0"], values[f"{prefix}.bias_hh_l0"]
+    h, states = np.zeros(len(U) // 3), []
+    for x in inputs:
+        own, past = np.split(W @ x + b, 3), np.split(U @ h + c, 3)
+        r, z = sigmoid(own[0] + past[0]), sigmoid(own[1] + past[1])
+        h = (1 - z) * np.tanh(own[2] + r * past[2]) + z * h
+        states.append(h)
+    return np.array(states)
+
+
+def test_retain_is_the_paper_step_by_step():
+    """Choi et al. 2016, steps 1 to 5, sample by sample, and the contribution of each cell."""
+    network = RETAIN(T, F, 1, hidden_size=H, position_embedding=False).double()
+    values = {name: value.numpy() for name, value in network.state_dict().items()}
+    W_emb, w, W = values["embed.weight"], values["alpha.weight"][0], values["head.weight"][0]
+    with torch.no_grad():
+        prediction = network(torch.as_tensor(X)).numpy()
+        contributions = network.contributions(torch.as_tensor(X)).numpy()
+    for n in range(B):
+        v = X[n] @ W_emb.T  # step 1
+        g = gru_states(v[::-1], values, "alpha_rnn")[::-1]  # reverse time
+        alpha = softmax(g @ w, axis=0)  # step 2
+        h = gru_states(v[::-1], values, "beta_rnn")[::-1]
+        beta = np.tanh(h @ values["beta.weight"].T + values["beta.bias"])  # step 3
+        context = (alpha[:, None] * beta * v).sum(axis=0)  # step 4
+        expected = W @ context + values["head.bias"][0]  # step 5
+        np.testing.assert_allclose(prediction[n, 0], expected, **TOLERANCE)
+        for t in range(T):
+            for k in range(F):
+                share = alpha[t] * (W @ (beta[t] * W_emb[:, k])) * X[n, t, k]
+                np.testing.assert_allclose(contributions[n, t, k, 0], share, **TOLERANCE)
