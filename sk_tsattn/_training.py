@@ -391,6 +391,8 @@ def train(net, training, validation, *, n_epochs, patience, listener, bar, seed)
         net.callbacks_ = standing
         net.train_split = None
         net.module_.eval()
+        for epoch in net.history:  # the loss of every batch would outweigh the net in a pickle
+            epoch["batches"] = []
     return net.history[-1, "epoch"] if patience is None else best.best_epoch_
 
 
