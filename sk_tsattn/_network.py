@@ -92,7 +92,7 @@ class AttentionLSTM(nn.Module):
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
         """Predict, (B, O)."""
-        return self.attend(X, mask)[0]
+        return self._run(X, mask)[0]
 
     def attend(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Predict, and say what was attended to.
@@ -100,31 +100,29 @@ class AttentionLSTM(nn.Module):
         The weights are distributions, one per sample: "time" (B, T), "feature" (B, F), and in
         mode "both" also "cell" (B, T, F), of which the other two are the marginals.
         """
-        X = zero_padding(X, mask)
-        gate_weights = None
-        if self.gate is not None:
-            X, gate_weights = self.gate(X, mask)  # (B, T, F), (B, T, F)
-        states = self.encoder(X, mask)  # (B, T, H)
-        time = None
-        context = states[:, -1]  # (B, H)
-        if self.readout is not None:
-            context, time = self.readout(states, mask)  # (B, output_size), (B, T)
-        prediction = self.head(self.dropout(context))  # (B, O)
-        return prediction, self._attention(gate_weights, time, mask)
-
-    def _attention(
-        self, gate_weights: Tensor | None, time: Tensor | None, mask: Tensor | None
-    ) -> dict[str, Tensor]:
+        prediction, gate_weights, time = self._run(X, mask)
         if self.attention_mode is None:
-            return {}
+            return prediction, {}
         if gate_weights is None:
             assert time is not None, "a mode needs a gate or a readout"
-            return {"time": time}
+            return prediction, {"time": time}
         cell = cell_attention(gate_weights, mask)  # (B, T, F)
         if time is not None:  # p(t, f) = p(t) p(f | t)
             of_step = cell.sum(dim=2, keepdim=True)
             cell = time[:, :, None] * cell / of_step.clamp_min(torch.finfo(cell.dtype).tiny)
-        return attention_of_mode(cell, self.attention_mode)
+        return prediction, attention_of_mode(cell, self.attention_mode)
+
+    def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Give the prediction, and the weights of the gate (B, T, F) and the readout (B, T)."""
+        X = zero_padding(X, mask)
+        gate_weights = time = None
+        if self.gate is not None:
+            X, gate_weights = self.gate(X, mask)  # (B, T, F), (B, T, F)
+        states = self.encoder(X, mask)  # (B, T, H)
+        context = states[:, -1]  # (B, H)
+        if self.readout is not None:
+            context, time = self.readout(states, mask)  # (B, output_size), (B, T)
+        return self.head(self.dropout(context)), gate_weights, time
 
 
 def build_network(

@@ -86,16 +86,20 @@ class InputAttentionEncoder(nn.Module):
         bias = self.gates.bias[:, None].expand(-1, T)  # (4H, T)
         if self.position is not None and self.position_gates is not None:
             bias = bias + self.position_gates @ self.position.weight.t()
-        weight, biases = double_g(self.gates.weight), double_g(bias).split(1, dim=1)
-        h = s = X.new_zeros(self.hidden_size, B)
+        biases = double_g(bias).split(1, dim=1)
+        w_x, w_h = double_g(self.gates.weight).split([F, self.hidden_size], dim=1)
+        s = X.new_zeros(self.hidden_size, B)
+        query, past = None, biases[0]  # what the last state, zero so far, says to the next step
         states, weights = [], []
         for t in range(T):
-            query = torch.mm(w_e, torch.cat([h, s]))  # W_e [h; s]: (S, B)
             alpha = additive_logits(query, keys, v_e).softmax(dim=0)  # eq. 8, 9: (F, B)
-            x = torch.cat([alpha * inputs[t], h])  # eq. 10: [x̃; h] (F + H, B)
-            h, s = lstm_update(torch.addmm(biases[t], weight, x), s)  # eq. 3 to 7, 11
+            gates = torch.addmm(past, w_x, alpha * inputs[t])  # eq. 10: W [x̃; h] + b (4H, B)
+            h, s = lstm_update(gates, s)  # eq. 3 to 7, 11
             if mask is not None:  # nothing has happened before the first observed step
                 h, s, alpha = h * mask[:, t], s * mask[:, t], alpha * mask[:, t]
+            if t + 1 < T:
+                query = torch.mm(w_e, torch.cat([h, s]))  # W_e [h; s]: (S, B)
+                past = torch.addmm(biases[t + 1], w_h, h)  # (4H, B)
             states.append(h)
             weights.append(alpha)
-        return torch.stack(states).permute(2, 0, 1), torch.stack(weights).permute(2, 0, 1)
+        return torch.stack(states, dim=1).permute(2, 1, 0), torch.stack(weights).permute(2, 0, 1)

@@ -31,17 +31,17 @@ def lstm_update(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
 
     ``c = f c + i tanh(g)`` and ``h = o tanh(c)``, with σ of the gates i, f and o.
     """
-    i, f, half_g, o = gates.sigmoid().chunk(4, dim=0)  # tanh(g) = 2 half_g - 1
-    cell = torch.addcmul(f * cell - i, i, half_g, value=2)
+    i, f, half_g, o = gates.sigmoid_().chunk(4, dim=0)  # tanh(g) = 2 half_g - 1
+    cell = (f * cell).sub_(i).addcmul_(i, half_g, value=2)
     return o * cell.tanh(), cell
 
 
-def additive_logits(query: Tensor, keys: Tensor, value: Tensor) -> Tensor:
+def additive_logits(query: Tensor | None, keys: Tensor, value: Tensor) -> Tensor:
     """Score L items, ``vᵀ tanh(q + k)`` up to a constant, from doubled q, k and v.
 
-    q is (S, B), k (S, L, B), v (1, S), the result (L, B). The constant ``-Σ v`` is the same for
-    all items and cancels in the softmax that follows.
+    q is (S, B), or None for zeros, k (S, L, B), v (1, S), and the result (L, B). The constant
+    ``-Σ v`` is the same for all items and cancels in the softmax that follows.
     """
-    units = (query[:, None] + keys).sigmoid_()  # (S, L, B)
+    units = keys.sigmoid() if query is None else (query[:, None] + keys).sigmoid_()  # (S, L, B)
     _, L, B = units.shape
     return torch.mm(value, units.flatten(1)).view(L, B)

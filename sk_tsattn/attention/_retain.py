@@ -111,8 +111,8 @@ class RETAIN(nn.Module):
         observed = embedded.new_ones(B, T) if mask is None else mask.to(embedded.dtype)
         alpha = observed / observed.sum(dim=1, keepdim=True)  # (B, T)
         if self.alpha_rnn is not None and self.alpha is not None:
-            logits = self.alpha(self.alpha_rnn(backwards)[0].flip(1))[:, :, 0]  # e_t
-            alpha = masked_softmax(logits, mask, dim=1)  # step 2
+            logits = self.alpha(self.alpha_rnn(backwards)[0]).flip(1)  # e_t (B, T, 1)
+            alpha = masked_softmax(logits[:, :, 0], mask, dim=1)  # step 2
         beta = embedded.new_ones(B, T, 1)
         if self.beta_rnn is not None and self.beta is not None:
             beta = self.beta(self.beta_rnn(backwards)[0].flip(1)).tanh()  # step 3
