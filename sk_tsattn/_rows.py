@@ -311,18 +311,16 @@ def _next_time(times):
         return times[-1] + 1
     if len(times) < 2 or not _is_measurable(times):
         return None
-    if getattr(times, "freq", None) is not None:
-        return times[-1] + times.freq
-    steps = pd.Series(times[1:]).reset_index(drop=True) - pd.Series(times[:-1])
-    step = steps.mode()[0]
-    if not isinstance(times, pd.DatetimeIndex):
-        return times[-1] + step
-    if times.tz is not None:
+    if isinstance(times, pd.DatetimeIndex) and times.tz is not None:
         local = _next_time(times.tz_localize(None))
         # Days and longer go by the clock on the wall, and so may have 23 or 25 hours.
         if local - times[-1].tz_localize(None) >= pd.Timedelta(days=1):
             return local.tz_localize(times.tz, ambiguous=True, nonexistent="shift_forward")
-    elif (steps != step).any() and len(times) > 2:
+    if getattr(times, "freq", None) is not None:
+        return times[-1] + times.freq
+    steps = pd.Series(times[1:]).reset_index(drop=True) - pd.Series(times[:-1])
+    step = steps.mode()[0]
+    if isinstance(times, pd.DatetimeIndex) and (steps != step).any() and len(times) > 2:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandas 3 announces another type, which serves
             name = pd.infer_freq(times)  # months, say

@@ -518,14 +518,6 @@ def test_what_failed_to_fit_is_not_fitted(method):
         getattr(model, method)(WINDOWS)
 
 
-def test_a_refused_fit_leaves_a_fitted_model_as_it_was():
-    model = quick().fit(WINDOWS, TARGET)
-    before = model.predict(WINDOWS)
-    with pytest.raises(ValueError, match="y must have shape"):
-        model.fit(WINDOWS[..., :2], TARGET[:-1])
-    np.testing.assert_array_equal(model.predict(WINDOWS), before)
-
-
 # ------------------------------------------------------------------------------ large data
 
 

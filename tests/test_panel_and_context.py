@@ -244,7 +244,7 @@ def masked_and_with_history(model, X_new):
 @pytest.mark.parametrize("by_number", [False, True], ids=["slices", "row numbers"])
 def test_rows_that_continue_the_training_index_have_its_history(case, by_number):
     frame = frame_with(CONTINUING[case])
-    train, new = frame[:N_TRAIN], frame[N_TRAIN:]
+    train, new = frame.iloc[:N_TRAIN], frame.iloc[N_TRAIN:]
     if by_number:  # as TimeSeriesSplit takes them: a DatetimeIndex forgets its frequency
         train, new = frame.iloc[np.arange(N_TRAIN)], frame.iloc[np.arange(N_TRAIN, N)]
     model = quick().fit(train, TARGET[:N_TRAIN])

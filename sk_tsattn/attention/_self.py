@@ -49,9 +49,9 @@ class SelfAttention(nn.Module):
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         B, L, _ = tokens.shape
         heads = (B, L, self.num_heads, self.head_size)
-        queries = self.query(tokens).view(heads)  # Q: (B, L, N, d)
+        queries = self.query(tokens).view(heads) / self.head_size**0.5  # Q / √d: (B, L, N, d)
         keys = self.key(tokens).view(heads)  # K: (B, L, N, d)
-        logits = torch.einsum("bind,bjnd->bnij", queries, keys) / self.head_size**0.5
+        logits = torch.einsum("bind,bjnd->bnij", queries, keys)  # (B, N, L, L)
         return masked_softmax(logits, None if mask is None else mask[:, None, None, :], dim=3)
 
 

@@ -69,24 +69,21 @@ class TemporalAttentionDecoder(nn.Module):
         w_d, v_d = 2 * self.state.weight, 2 * self.value.weight  # (H, 2H), (1, H)
         w_c, w_y = self.combine.weight.split([H, self.combine.in_features - H], dim=1)
         inputs = torch.addmm(self.combine.bias, w_c, encoded.flatten(1)).view(T, B)
-        w_in, w_h = double_g(self.gates.weight).split([1, H], dim=1)
-        bias = double_g(self.gates.bias)[:, None]
+        weight, bias = double_g(self.gates.weight), double_g(self.gates.bias)[:, None]
         observed = None if mask is None else mask.t()  # (T, B)
         d = s = states.new_zeros(H, B)
         beta = states.new_zeros(T, B)
-        query, past = None, bias  # what the last state, zero so far, says to the next step
         for t in range(T):
+            query = torch.mm(w_d, torch.cat([d, s])) if t else None  # W_d [d; s']: (H, B)
             logits = additive_logits(query, keys, v_d)  # eq. 12: (T, B)
             beta = masked_softmax(logits, observed, dim=0)  # eq. 13
             y = (beta * inputs).sum(dim=0, keepdim=True)  # eq. 14, 15: ỹ_t (1, B)
             if history is not None:
                 y = y + w_y * history[:, t]
-            d, s = lstm_update(torch.addcmul(past, w_in, y), s)  # eq. 16 to 21
-            if mask is not None:
+            gates = torch.addmm(bias, weight, torch.cat([y, d]))  # W [ỹ; d] + b: (4H, B)
+            d, s = lstm_update(gates, s)  # eq. 16 to 21
+            if mask is not None:  # nothing has happened before the first observed step
                 d, s = d * mask[:, t], s * mask[:, t]
-            if t + 1 < T:
-                query = torch.mm(w_d, torch.cat([d, s]))  # W_d [d; s']: (H, B)
-                past = torch.addmm(bias, w_h, d)  # (4H, B)
         context = (beta * encoded).sum(dim=1)  # eq. 14: c_T (H, B)
         prediction = self.output(self.hidden(torch.cat([d, context]).t()))  # eq. 22: (B, O)
         return prediction, beta.t()
