@@ -5,12 +5,14 @@ import copy
 import numpy as np
 import pandas as pd
 import pytest
+import skorch
 import skorch.callbacks
 import torch
 from sklearn.metrics import mean_squared_error, r2_score
 
 from sk_tsattn import AttentionLSTMRegressor, make_windows
 from sk_tsattn import _training as training
+from sk_tsattn._windows import Windows
 from sk_tsattn.attention import ATTENTION_MODES
 from sk_tsattn.datasets import load_gas_furnace, make_fixed_cells
 
@@ -642,6 +644,35 @@ def test_options_that_are_parameters_are_told_which(option):
 def test_unknown_options_of_skorch_are_refused(option):
     with pytest.raises(ValueError, match=f"net_params.*{option}"):
         quick(net_params={option: 1}).fit(WINDOWS, TARGET)
+
+
+def test_a_skorch_net_is_held_and_can_be_used():
+    model = quick().fit(WINDOWS, TARGET)
+    assert isinstance(model.net_, skorch.NeuralNet)
+    scaled = (WINDOWS - WINDOWS.mean(axis=(0, 1))) / WINDOWS.std(axis=(0, 1))
+    with torch.no_grad():
+        prediction = model.net_.module_(torch.as_tensor(scaled)).numpy()[:, 0]
+    np.testing.assert_allclose(TARGET.mean() + TARGET.std() * prediction, model.predict(WINDOWS))
+
+
+@pytest.mark.parametrize("lookback", [None, 4], ids=["windows", "rows"])
+def test_batches_are_cut_whole_and_never_sample_by_sample(lookback, monkeypatch):
+    sizes = []
+    take = Windows.take
+
+    def spy(self, which, offsets):
+        sizes.append(len(which))
+        return take(self, which, offsets)
+
+    monkeypatch.setattr(Windows, "take", spy)
+    X = WINDOWS if lookback is None else ROWS
+    model = quick(lookback=lookback, batch_size=25, max_epochs=2, attention_mode=None)
+    model.fit(X, TARGET)
+    n_windows = N if lookback is None else N - lookback + 1
+    assert sizes == 2 * [25, 25, n_windows - 50]
+    sizes.clear()
+    model.predict(np.concatenate([X] * 20))
+    assert sizes == [512, 512, 20 * N - 1024]
 
 
 # ------------------------------------------------------------------------------ what it can learn

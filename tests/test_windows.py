@@ -336,3 +336,14 @@ def test_rows_with_lookback_are_the_windows_that_make_windows_cuts():
     np.testing.assert_allclose(
         by_windows.history_.train_loss, by_rows.history_.train_loss, rtol=1e-9
     )
+
+
+def test_direct_horizons_are_predicted_as_columns():
+    series = np.sin(np.arange(80.0))
+    X, y, _ = make_windows(series, series, lookback=6, horizon=3)
+    options = {"hidden_size": 8, "max_epochs": 60, "lr": 0.02, "random_state": 0}
+    prediction = AttentionLSTMRegressor(**options).fit(X[:60], y[:60]).predict(X[60:])
+    assert prediction.shape == y[60:].shape == (12, 3)
+    for step in range(3):  # each column is its own horizon and no other
+        errors = np.abs(prediction[:, [step]] - y[60:]).mean(axis=0)
+        assert errors.argmin() == step
