@@ -6,12 +6,14 @@ from sklearn.utils.validation import check_is_fitted
 from ._regressor import ATTENTION_ATTRIBUTES
 
 BAR_COLOR = "#31688e"  # of viridis, so that bars and map belong together in any eye
+UNIFORM_COLOR = "#d55e00"  # vermilion, which stands out from it for colour-blind eyes too
 
 
 class AttentionDisplay:
     """Draw attention over time steps, over features, or over both.
 
-    Create it with :meth:`from_estimator`.
+    Create it with :meth:`from_estimator`. A dashed line marks what each step or feature would get
+    if attention were uniform; a map is in units of that.
 
     Parameters
     ----------
@@ -123,8 +125,8 @@ class AttentionDisplay:
         if names is None and self.feature is not None:
             names = [f"feature {i}" for i in range(len(self.feature))]
         if ax is None:
-            rows = 5 if self.feature is None else len(self.feature)
-            height = 1.6 + 0.24 * max(rows, 6)
+            rows = 0 if self.feature is None else len(self.feature)
+            height = 1.6 + 0.24 * max(rows, 8)
             _, ax = plt.subplots(figsize=(8, height), layout="constrained")
         self.ax_, self.figure_, self.margins_ = ax, ax.figure, {}
         if self.cell is not None:
@@ -141,8 +143,14 @@ class AttentionDisplay:
         n_timesteps, n_features = self.cell.shape
         edges = (0.5 - n_timesteps, 0.5, n_features - 0.5, -0.5)
         # The map in shares of uniform attention: 1 is what a cell would get by chance.
+        ax.xaxis.get_major_locator().set_params(integer=True)
         image = ax.imshow(
-            self.cell.T * self.cell.size, aspect="auto", cmap="viridis", vmin=0, extent=edges
+            self.cell.T * self.cell.size,
+            aspect="auto",
+            cmap="viridis",
+            vmin=0,
+            extent=edges,
+            interpolation="nearest",
         )
         ax.set_xlabel("steps before the prediction")
         ax.set_yticks(range(n_features), names)
@@ -162,11 +170,12 @@ class AttentionDisplay:
     def _time_bars(self, ax):
         steps = np.arange(1 - len(self.time), 1)
         ax.bar(steps, self.time, color=BAR_COLOR)
-        ax.axhline(1 / len(self.time), color="0.4", linewidth=1, linestyle="--")
+        ax.axhline(1 / len(self.time), color=UNIFORM_COLOR, linestyle="--")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("steps before the prediction")
         ax.set_ylabel("attention")
 
     def _feature_bars(self, ax):
         ax.barh(range(len(self.feature)), self.feature, color=BAR_COLOR)
-        ax.axvline(1 / len(self.feature), color="0.4", linewidth=1, linestyle="--")
+        ax.axvline(1 / len(self.feature), color=UNIFORM_COLOR, linestyle="--")
         ax.set_xlabel("attention")
