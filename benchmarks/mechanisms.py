@@ -91,9 +91,9 @@ def gas_furnace(seed, **options):
 
 def beijing(seed, **options):
     X, y = load_beijing_pm25(return_X_y=True, as_frame=True)
-    X, y = X[-8760:], y[-8760:]
+    X, y = X[-4380:], y[-4380:]
     return series_rmse(
-        X, y, 1752, lookback=24, random_state=seed, max_epochs=15, batch_size=128, **options
+        X, y, 876, lookback=24, random_state=seed, max_epochs=15, batch_size=128, **options
     )
 
 
