@@ -37,9 +37,11 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     rows of a series (a 2-D array or a time-indexed DataFrame) together with ``lookback``; see
     *Shapes* below. ``X`` and ``y`` are standardised inside.
 
-    ``"feature"`` : attention over features on the raw input -> LSTM -> newest state -> linear.
-    ``"time"`` : LSTM -> attention over its states -> linear.
-    ``"both"`` : attention over features -> LSTM -> attention over its states -> linear.
+    - ``"feature"``: attention over features on the raw input -> LSTM -> newest state -> linear.
+    - ``"time"``: LSTM -> attention over its states -> linear.
+    - ``"both"``: attention over features -> LSTM -> attention over its states -> linear.
+
+    (Some mechanisms are wired otherwise; their classes in :mod:`sk_tsattn.attention` say how.)
 
     Attention is a weight inside the model. Whether it points at what drives the prediction
     depends on the mechanism and the data; compare with permutation importance before you tell
@@ -51,8 +53,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         What attention weighs. None is the plain LSTM, to ask whether attention helps.
 
     attention : str, default="bahdanau"
-        The mechanism, a key of :data:`sk_tsattn.attention.ATTENTION_MECHANISMS`; some mean
-        something only in some modes.
+        The mechanism, a key of :data:`sk_tsattn.attention.ATTENTION_MECHANISMS`: ``"dense"``,
+        ``"luong"``, ``"bahdanau"``, ``"context"``, ``"darnn"``, ``"stacked"`` (in mode
+        ``"both"`` only), ``"self"``, ``"retain"`` or ``"imv"``.
 
     attention_params : dict or None, default=None
         Options of the mechanism, such as ``{"score": "dot"}`` for ``"luong"``. See the classes

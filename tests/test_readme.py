@@ -6,6 +6,9 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn.attention import ATTENTION_MECHANISMS
+
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
 
@@ -28,3 +31,9 @@ def test_the_python_blocks_run_in_order(monkeypatch, tmp_path, capsys):
     persistence = float(re.search(r"persistence ([\d.]+)", printed)[1])
     assert rmse < persistence
     assert names["weights"].cell.sum(axis=(1, 2)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("attention", ATTENTION_MECHANISMS)
+def test_every_mechanism_is_named_in_the_readme_and_in_the_docstring(attention):
+    assert f'`"{attention}"`' in README.read_text("utf-8")
+    assert f'``"{attention}"``' in AttentionLSTMRegressor.__doc__
