@@ -1,4 +1,5 @@
 # Two commands do everything: `make demo` and `make test`. Both need python >= 3.11 and make.
+# Networks of this size gain nothing from a second thread, and wait for it on a busy machine.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,14 +7,17 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-sklearn-versions benchmark clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python examples/quickstart.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/quickstart.py
 
 test: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	SCIPY_ARRAY_API=1 $(BIN)/pytest -q -n 2 tests/test_sklearn_checks.py
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/pytest -q -n 2 tests/test_sklearn_checks.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+benchmark: $(VENV)/.installed
+	$(BIN)/python benchmarks/mechanisms.py
 
 # scikit-learn 1.6 with the libraries of its time, and the newest of everything but torch.
 test-sklearn-versions: .venv-1.6/.installed .venv-newest/.installed
