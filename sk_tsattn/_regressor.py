@@ -14,7 +14,8 @@ from ._parameters import check_parameters
 from ._reporting import CallbackSupportMixin, FitReport, with_callbacks
 from ._rows import check_rows, check_target, check_weight
 from ._scaling import moments
-from ._windows import Windows, last_block, reaches_into
+from ._split import hold_out
+from ._windows import Windows
 
 # Cells (windows x steps x features) up to which the network computes in double precision. It
 # costs nothing noticeable at that size, and makes results independent of how samples are batched.
@@ -400,7 +401,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             stopping = val_data is not None or len(learnt) >= EARLY_STOPPING_WINDOWS
         kept = learnt
         if stopping and val_data is None:
-            kept, held = self._hold_out(windows, rows.series_codes(), learnt)
+            codes = rows.series_codes()[learnt]
+            is_kept, is_held = hold_out(windows.select(learnt), codes, self.validation_fraction)
+            kept, held = learnt[is_kept], learnt[is_held]
             val_data = windows.select(held), y_checked[held], weight[held]
 
         if not resume:
@@ -499,26 +502,6 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 "giving them weight 0 in sample_weight_val."
             )
         return windows.select(use), y_val[use], weight_val[use]
-
-    def _hold_out(self, windows, codes, learnt):
-        """Split the learnt windows into a training part and the newest ones, held out."""
-        codes, candidates = codes[learnt], windows.select(learnt)
-        held_out = last_block(codes, self.validation_fraction)
-        if not held_out.any():
-            raise ValueError(
-                "early_stopping=True needs at least 2 windows in a series, to set one aside. "
-                f"Got {len(learnt)} instead; give X_val and y_val, or set it to False."
-            )
-        kept = ~held_out
-        if windows.values.ndim == 3:
-            kept &= ~reaches_into(candidates, held_out, codes)
-        if not kept.any():
-            raise ValueError(
-                "The training part must have windows that do not overlap the validation part. Got "
-                f"{len(learnt)} windows of {windows.lookback} steps instead, which all do; give "
-                "more windows, or X_val and y_val, or set early_stopping=False."
-            )
-        return learnt[kept], learnt[held_out]
 
     def _learn_scales(self, windows, y, weight):
         """Learn what X and y are scaled by, from the training part alone."""

@@ -160,67 +160,6 @@ class Windows:
         return by_row
 
 
-def last_block(series, fraction):
-    """Split windows into an earlier and a last part, in each series by itself.
-
-    Parameters
-    ----------
-    series : int ndarray of shape (n,)
-        Series of each window; windows of a series are in time order.
-
-    fraction : float
-        Share of each series' windows, the newest ones, that forms the last part (at least one
-        where a series has two or more).
-
-    Returns
-    -------
-    is_last : bool ndarray of shape (n,)
-        The split.
-    """
-    order = np.argsort(series, kind="stable")
-    starts = np.flatnonzero(np.diff(series[order], prepend=-1))
-    sizes = np.diff(starts, append=len(series))
-    n_last = np.minimum(np.ceil(fraction * sizes).astype(int), sizes - 1)
-    rank = np.arange(len(series)) - np.repeat(starts, sizes)
-    is_last = np.empty(len(series), dtype=bool)
-    is_last[order] = rank >= np.repeat(sizes - n_last, sizes)
-    return is_last
-
-
-def reaches_into(windows, is_last, series):
-    """Find the earlier windows that share rows with the last part of their series.
-
-    Windows cut one step apart overlap, and those just before the split contain rows of the first
-    window behind it. They are told by their data: the newest row of such a window is one of the
-    rows of that window.
-
-    Parameters
-    ----------
-    windows : Windows
-        Windows that were cut already, in time order within a series.
-
-    is_last : bool ndarray of shape (n,)
-        The split, as :func:`last_block` gives it.
-
-    series : int ndarray of shape (n,)
-        Series of each window.
-
-    Returns
-    -------
-    reaches : bool ndarray of shape (n,)
-        Windows of the earlier part that overlap the last part.
-    """
-    reaches = np.zeros(len(windows), dtype=bool)
-    for code in np.unique(series[is_last]):
-        members = np.flatnonzero(series == code)
-        split = int(np.argmax(is_last[members]))
-        near = members[max(0, split - windows.lookback + 1) : split]
-        newest = windows.values[windows.last[near], -1]  # (k, n_features)
-        behind = windows.values[windows.last[members[split]]]  # (n_timesteps, n_features)
-        reaches[near] = (newest[:, None] == behind).all(axis=2).any(axis=1)
-    return reaches
-
-
 def make_windows(series, y=None, *, lookback, horizon=1, gap=0):
     """Cut a series into windows and their targets, as views.
 

@@ -22,7 +22,7 @@ PACKAGE = Path(sk_tsattn.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # The data's path: a file imports from its own line or from those above, and never from below.
 LAYERS = [
-    {"_windows", "_rows", "_scaling", "_reporting", "datasets"},
+    {"_windows", "_split", "_rows", "_scaling", "_reporting", "datasets"},
     {"attention"},
     {"_network", "_parameters"},
     {"_training"},

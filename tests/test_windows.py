@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from sk_tsattn import AttentionLSTMRegressor, make_windows
 from sk_tsattn._scaling import moments
-from sk_tsattn._windows import Windows, last_block, reaches_into
+from sk_tsattn._split import last_block, reaches_into
+from sk_tsattn._windows import Windows
 
 codes_of_rows = hnp.arrays(np.int64, st.integers(1, 25), elements=st.integers(0, 3))
 
