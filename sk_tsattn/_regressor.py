@@ -204,7 +204,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     *Cross-validation.* Use ``TimeSeriesSplit`` and never shuffled folds. With ``lookback``, a
     time-indexed DataFrame keeps the history of a test block by itself; for arrays set
-    ``context="train_tail"``.
+    ``context="train_tail"``. A gap between training and test block breaks the history off: then
+    cut windows with :func:`make_windows`, and split those.
 
     *Precision.* Up to 100,000 cells (windows x steps x features) the network computes in double
     precision, above in single precision.
