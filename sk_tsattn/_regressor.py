@@ -124,7 +124,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         Epochs without improvement after which early stopping stops.
 
     warm_start : bool, default=False
-        If True, ``fit`` goes on from the last fit's weights and scaling, for ``max_epochs`` more.
+        If True, ``fit`` goes on from the last fit's weights and scaling, for ``max_epochs`` more,
+        with ``lr`` and ``batch_size`` as they now are; the network stays what it was.
 
     device : str, default="auto"
         Where to compute, as torch names it (``"cpu"``, ``"cuda:1"``). ``"auto"`` is CUDA where
@@ -322,7 +323,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             exactly so while the data fit into one batch, else on average.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            A validation part of your own, instead of the newest ``validation_fraction``. With
+            A validation part of your own, instead of the newest ``validation_fraction``. Rows are
+            those of one series, or of several told by a MultiIndex. With
             ``early_stopping=False`` it is recorded in ``history_`` and nothing else.
 
         groups : array-like of shape (n_samples,) or None, default=None
@@ -417,6 +419,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             for name in ATTENTION_ATTRIBUTES:
                 self.__dict__.pop(name, None)
             self.net_ = self._make_net()
+        else:
+            training.change_net(self.net_, lr=self.lr, batch_size=self.batch_size)
         training_set = self._dataset(windows.select(kept), y_checked[kept], weight[kept])
         validation_set = None if val_data is None else self._dataset(*val_data)
         report = FitReport(self, n_epochs, X, y, fitted=lambda: {"net_": self.net_})

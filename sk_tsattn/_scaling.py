@@ -25,19 +25,22 @@ def moments(values, weight):
     """
     n_features = values.shape[-1]
     step = max(1, CHUNK_VALUES // max(1, int(np.prod(values.shape[1:]))))
-    used = [i for i in range(0, len(values), step) if weight[i : i + step].any()]
+    used = np.unique(np.flatnonzero(weight) // step) * step  # where pieces with a weight begin
     n_steps = int(np.prod(values.shape[1:-1]))
     total = weight.sum() * n_steps
 
     def average(transform):
         summed = np.zeros(n_features)
         for i in used:
-            rows = np.asarray(values[i : i + step], dtype=np.float64).reshape(-1, n_features)
-            summed += np.repeat(weight[i : i + step], n_steps) @ transform(rows)
+            part = weight[i : i + step]
+            rows = np.asarray(values[i : i + step][part > 0], dtype=np.float64)
+            rows = rows.reshape(-1, n_features)
+            summed += np.repeat(part[part > 0], n_steps) @ transform(rows)
         return summed / total
 
     # Measured from one of the rows, a constant feature is 0 throughout, however many are added up.
-    origin = np.asarray(values[used[0]], dtype=np.float64).reshape(-1, n_features)[0]
+    first = values[np.flatnonzero(weight)[0]]
+    origin = np.asarray(first, dtype=np.float64).reshape(-1, n_features)[0]
     mean = origin + average(lambda rows: rows - origin)
     scale = np.sqrt(average(lambda rows: (rows - mean) ** 2))
     # A feature that varies by less than its last digits is as good as constant.

@@ -1,6 +1,7 @@
 """Training and running the network: the only file that knows skorch."""
 
 import copy
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -323,20 +324,20 @@ def _copy_callback(callback):
     return callback if isinstance(callback, type) else copy.copy(callback)
 
 
-class seeded:
+@contextmanager
+def seeded(seed, device):
     """Seed torch inside a ``with`` block and put its random state back behind it."""
+    cuda = torch.device(device).type == "cuda"
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if cuda else []):
+        torch.manual_seed(seed)
+        yield
 
-    def __init__(self, seed, device):
-        cuda = torch.device(device).type == "cuda"
-        self.fork = torch.random.fork_rng(devices=range(torch.cuda.device_count()) if cuda else [])
-        self.seed = seed
 
-    def __enter__(self):
-        self.fork.__enter__()
-        torch.manual_seed(self.seed)
-
-    def __exit__(self, *exception):
-        self.fork.__exit__(*exception)
+def change_net(net, **options):
+    """Hand options that have changed since the last training to the net, which keeps the rest."""
+    changed = {name: value for name, value in options.items() if getattr(net, name) != value}
+    if changed:
+        net.set_params(**changed)
 
 
 def train(net, training, validation, *, n_epochs, patience, listener, bar, seed):

@@ -724,3 +724,11 @@ def test_the_device_is_chosen():
     assert next(auto.net_.module_.parameters()).device.type == expected
     cpu = quick(device="cpu").fit(WINDOWS, TARGET)
     assert next(cpu.net_.module_.parameters()).device.type == "cpu"
+
+
+def test_going_on_takes_the_learning_rate_and_batch_size_of_now():
+    model = quick(warm_start=True, max_epochs=2, lr=0.01, batch_size=8).fit(WINDOWS, TARGET)
+    model.set_params(lr=0.001, batch_size=len(WINDOWS)).fit(WINDOWS, TARGET)
+    assert model.history_.lr.tolist() == [0.01, 0.01, 0.001, 0.001]
+    assert model.net_.history[:, "train_batch_count"][0] > 1
+    assert model.net_.history[:, "train_batch_count"][-1] == 1

@@ -348,3 +348,13 @@ def test_direct_horizons_are_predicted_as_columns():
     for step in range(3):  # each column is its own horizon and no other
         errors = np.abs(prediction[:, [step]] - y[60:]).mean(axis=0)
         assert errors.argmin() == step
+
+
+def test_rows_without_a_weight_have_no_part_in_the_scales():
+    values = np.full((50_000, 1), 0.1)
+    values[:3], values[-3:] = 1e200, np.inf
+    weight = np.ones(len(values))
+    weight[:3] = weight[-3:] = 0
+    mean, scale = moments(values, weight)
+    assert mean == 0.1
+    assert scale == 1

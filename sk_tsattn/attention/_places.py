@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ._padding import zero_padding
+
 
 class ScoreReadout(nn.Module):
     """Read a window's states with the newest as the query, ``a = tanh([c; h_T] W_c)``.
@@ -99,12 +101,9 @@ class ScoreFeatureGate(nn.Module):
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         B, T, F = X.shape
-        if mask is not None:
-            X = X.masked_fill(~mask[:, :, None], 0.0)
+        X = zero_padding(X, mask)
         query = X[:, -1] if self.query == "newest" else X.mean(dim=2)  # (B, F) or (B, T)
         weights = self.score(X.transpose(1, 2), query)  # (B, F)
-        weights = weights[:, None, :].expand(B, T, F)
-        if mask is not None:
-            weights = weights.masked_fill(~mask[:, :, None], 0.0)
+        weights = zero_padding(weights[:, None, :].expand(B, T, F), mask)
         scale = F if self.rescale else 1
         return X * weights * scale, weights  # (B, T, F)

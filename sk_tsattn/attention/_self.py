@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ._padding import masked_softmax
+from ._padding import masked_softmax, zero_padding
 
 
 class SelfAttention(nn.Module):
@@ -158,12 +158,9 @@ class SelfFeatureGate(nn.Module):
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         B, T, F = X.shape
-        if mask is not None:
-            X = X.masked_fill(~mask[:, :, None], 0.0)
+        X = zero_padding(X, mask)
         tokens = self.embed(X.transpose(1, 2)) + self.identity  # (B, F, E)
         received = attention_received(self.attention(tokens)).mean(dim=1)  # r: (B, F)
-        weights = received[:, None, :].expand(B, T, F)
-        if mask is not None:
-            weights = weights.masked_fill(~mask[:, :, None], 0.0)
+        weights = zero_padding(received[:, None, :].expand(B, T, F), mask)
         scale = F if self.rescale else 1
         return X * weights * scale, weights  # (B, T, F)

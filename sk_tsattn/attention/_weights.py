@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ._padding import zero_padding
+
 
 def cell_attention(weights: Tensor, mask: Tensor | None = None) -> Tensor:
     """Normalise non-negative ``weights`` (B, T, F) to a distribution over the observed cells.
 
     A window whose weights are all zero has uniform attention, not a division by zero.
     """
-    weights = weights + torch.finfo(weights.dtype).tiny
-    if mask is not None:
-        weights = weights.masked_fill(~mask[:, :, None], 0.0)
+    weights = zero_padding(weights + torch.finfo(weights.dtype).tiny, mask)
     return weights / weights.sum(dim=(1, 2), keepdim=True)  # (B, T, F)
 
 
