@@ -12,6 +12,7 @@ from sk_tsattn.datasets import _signals as signals
 from sk_tsattn.datasets import (
     load_appliances_energy,
     load_beijing_pm25,
+    load_bike_sharing,
     load_gas_furnace,
     make_adding,
     make_boxes,
@@ -28,6 +29,7 @@ DATA = resources.files("sk_tsattn.datasets") / "data"
 LOADERS = {
     load_beijing_pm25: (43_800, 11, "pm2.5", "1h"),
     load_appliances_energy: (19_735, 28, "Appliances", "10min"),
+    load_bike_sharing: (17_544, 13, "users", "1h"),
     load_gas_furnace: (296, 2, "CO2", "9s"),
 }
 
@@ -107,6 +109,7 @@ def test_target_is_the_target_column_horizon_rows_later(load, horizon):
     [
         (load_beijing_pm25, 22.01, 11.82),
         (load_appliances_energy, 66.44, 26.65),
+        (load_bike_sharing, 128.8, 84.1),
         (load_gas_furnace, 0.791, 0.625),
     ],
 )
@@ -191,7 +194,7 @@ def test_files_are_the_published_ones_small_and_listed_with_their_licence():
     for path in packed:
         content = path.read_bytes()
         (line,) = [line for line in table.splitlines() if f"`{path.name}`" in line]
-        assert "CC BY 4.0" in line or "Apache-2.0" in line
+        assert any(licence in line for licence in ("CC BY 4.0", "Apache-2.0", "BSD-3-Clause"))
         assert hashlib.sha256(gzip.decompress(content)).hexdigest() in line
         assert content[4:8] == bytes(4)  # no time stamp: packing again gives the same bytes
     assert sum(len(path.read_bytes()) for path in packed) < 3e6
@@ -272,6 +275,48 @@ def test_appliances_airport_columns_are_straight_lines_within_an_hour():
     within = bends.index.minute != 0
     assert (bends[within] < 1e-9).all(axis=None)
     assert (bends[~within] > 1e-9).mean().min() > 0.5
+
+
+def test_bike_sharing_has_the_published_values():
+    frame = load_bike_sharing(as_frame=True).frame
+    assert str(frame.index[0]) == "2011-01-01 00:00:00"
+    assert str(frame.index[-1]) == "2012-12-31 22:00:00"
+    # a Saturday, clear, 9.84, 14.395, 81, 0; 16 users, and 40 the hour after
+    assert frame.iloc[0].tolist() == [0, 0, 1, 0, 0, 9.84, 14.395, 81, 0, 16, 1, 0, 5, 40]
+    # a Monday, clear, 10.66, 13.635, 56, 8.9981; 61 users, and 49 the hour after
+    last = [0, 1, 1, 0, 0, 10.66, 13.635, 56, 8.9981, 61, 12, 22, 0, 49]
+    assert frame.iloc[-1].tolist() == pytest.approx(last, rel=1e-12)
+
+
+def test_bike_sharing_weather_is_exactly_one_of_three():
+    X = load_bike_sharing(as_frame=True).data
+    weather = X[["weather_clear", "weather_mist", "weather_rain"]]
+    assert set(np.unique(weather)) == {0.0, 1.0}
+    assert (weather.sum(axis=1) == 1).all()
+    # The file has 11455, 4563 and 1526; its last hour, which has no target, is clear.
+    assert weather.sum().tolist() == [11454, 4563, 1526]
+
+
+def test_bike_sharing_calendar_is_that_of_the_index():
+    X = load_bike_sharing(as_frame=True).data
+    np.testing.assert_array_equal(X["month"], X.index.month)
+    np.testing.assert_array_equal(X["hour"], X.index.hour)
+    np.testing.assert_array_equal(X["weekday"], X.index.day_of_week)
+    # workingday is neither a holiday nor a weekend
+    expected = (X["holiday"] == 0) & (X.index.day_of_week < 5)
+    np.testing.assert_array_equal(X["workingday"] == 1, expected)
+
+
+def test_bike_sharing_has_the_repeated_hours_that_its_description_warns_of():
+    X = load_bike_sharing(as_frame=True).data
+    assert (X.loc["2012-10-29", "users"] == 22).all()
+    measured = ["temp", "atemp", "hum", "windspeed", "users"]
+    assert (X[measured].diff() == 0).all(axis=1).sum() > 165
+
+
+def test_licence_of_the_bike_data_is_shipped_beside_them():
+    assert "Joaquín Amat Rodrigo" in (DATA / "bike_sharing.LICENSE").read_text(encoding="utf-8")
+    assert "BSD-3-Clause" in load_bike_sharing().DESCR
 
 
 def test_gas_furnace_has_the_published_values():

@@ -12,12 +12,14 @@ from sk_tsattn.datasets._generators import (
 from sk_tsattn.datasets._loaders import (
     load_appliances_energy,
     load_beijing_pm25,
+    load_bike_sharing,
     load_gas_furnace,
 )
 
 __all__ = [
     "load_appliances_energy",
     "load_beijing_pm25",
+    "load_bike_sharing",
     "load_gas_furnace",
     "make_adding",
     "make_boxes",

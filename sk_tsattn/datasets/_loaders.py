@@ -181,6 +181,89 @@ def load_appliances_energy(*, horizon=1, return_X_y=False, as_frame=False):
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
+def load_bike_sharing(*, horizon=1, return_X_y=False, as_frame=False):
+    """Load two years of hourly use of the bicycles of Washington, D.C. [Fanaee2014]_.
+
+    A row of ``data`` holds everything known at that hour, the hour's own users included; its
+    target is the number of users ``horizon`` hours later. The last ``horizon`` rows, which have no
+    target, are dropped. Daily and weekly cycles are strong. Beware of 165 hours that were never
+    measured: the source repeats the hour before, and does not say where.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        How far after a row its target lies, in hours. At least 1.
+
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    as_frame : bool, default=False
+        Make ``data`` a DataFrame and ``target`` a Series, both with the time as their index.
+
+    Returns
+    -------
+    bunch : Bunch
+        data : ndarray or DataFrame of shape (17544 - horizon, 13)
+            float64: ``holiday`` and ``workingday`` (0 or 1), the weather as ``weather_clear``,
+            ``weather_mist``, ``weather_rain`` (0 or 1), ``temp`` and ``atemp`` (°C), ``hum`` (%),
+            ``windspeed`` (km/h), ``users`` (count of the hour), ``month`` (1 to 12), ``hour`` (0
+            to 23) and ``weekday`` (0 is Monday).
+        target : ndarray or Series of shape (17544 - horizon,)
+            ``users``, ``horizon`` hours later.
+        index : DatetimeIndex of shape (17544 - horizon,)
+            Hour of the row, that is, when the forecast is made.
+        feature_names, target_names : list of str
+        frame : DataFrame of shape (17544 - horizon, 14), or None
+            ``data`` and ``target`` side by side, with ``as_frame=True``.
+        DESCR : str
+            Source, citation, licence, units and traps.
+        filename : str
+            Path of the data file.
+
+    (data, target) : tuple
+        With ``return_X_y=True``.
+
+    Raises
+    ------
+    ValueError
+        If ``horizon`` is not an integer of at least 1.
+
+    References
+    ----------
+    .. [Fanaee2014] H. Fanaee-T and J. Gama, "Event labeling combining ensemble detectors and
+       background knowledge", Progress in Artificial Intelligence 2 (2014) 113-127.
+       https://doi.org/10.1007/s13748-013-0040-3. Data: https://doi.org/10.24432/C5W894, CC BY 4.0
+       under the repository's current terms; cleaned by J. Amat Rodrigo,
+       https://github.com/skforecast/skforecast-datasets, BSD-3-Clause.
+
+    Examples
+    --------
+    >>> from sk_tsattn.datasets import load_bike_sharing
+    >>> X, y = load_bike_sharing(return_X_y=True, as_frame=True)
+    >>> X.shape, y.name
+    ((17543, 13), 'users_t+1')
+    >>> X["users"].iloc[:4].tolist(), y.iloc[:3].tolist()
+    ([16.0, 40.0, 32.0, 13.0], [40.0, 32.0, 13.0])
+    """
+    table = _read("bike_sharing")
+    time = pd.DatetimeIndex(pd.to_datetime(table["date_time"]), freq="h", name="time")
+    weather = {
+        f"weather_{kind}": (table["weather"] == kind).to_numpy(dtype=np.float64)
+        for kind in ("clear", "mist", "rain")
+    }
+    known = pd.concat(
+        [
+            table[["holiday", "workingday"]],
+            pd.DataFrame(weather),
+            table.loc[:, "temp":],
+        ],
+        axis=1,
+    ).set_index(time)
+
+    bunch = _forecasting_bunch("bike_sharing", known, "users", horizon, as_frame)
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
 def load_gas_furnace(*, horizon=1, return_X_y=False, as_frame=False):
     """Load the gas furnace series: gas going in, CO2 coming out 3 to 5 steps later [Box1970]_.
 
