@@ -106,7 +106,7 @@ class DenseFeatureGate(nn.Module):
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         B, T, F = X.shape
-        weights = self.score(X).softmax(dim=2)  # Dense: (B, T, F)
+        weights = masked_softmax(self.score(X), None, dim=2)  # Dense: (B, T, F)
         observed = 1 if mask is None else mask[:, :, None]
         if self.shared:  # mean over the observed steps, repeated T times
             mean = (weights * observed).sum(dim=1, keepdim=True) / n_observed(X, mask)

@@ -204,7 +204,8 @@ class IMVLSTM(nn.Module):
             summary = torch.cat([summary, pooled], dim=1)  # (F, 2d, B)
         beta = X.new_full((F, B), 1 / F)
         if self.variable_score is not None:
-            beta = (summary * self.variable_score).sum(dim=1).softmax(dim=0)  # p(z = n): (F, B)
+            scores = (summary * self.variable_score).sum(dim=1)  # f([h_T^n; g^n]): (F, B)
+            beta = masked_softmax(scores, None, dim=0)  # p(z = n): (F, B)
         means = torch.baddbmm(self.mean_bias, self.mean_weight, summary)  # φ_n: (F, O, B)
         prediction = (beta[:, None, :] * means).sum(dim=0).t()  # (B, O)
         cell = (beta * alpha).permute(2, 0, 1)  # β_n α_t^n: (B, T, F)

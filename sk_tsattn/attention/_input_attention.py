@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ._encoder import PositionEmbedding
-from ._padding import zero_padding
+from ._padding import masked_softmax, zero_padding
 from ._recurrence import additive_logits, double_g, lstm_linear, lstm_update
 
 
@@ -92,7 +92,8 @@ class InputAttentionEncoder(nn.Module):
         query, past = None, biases[0]  # what the last state, zero so far, says to the next step
         states, weights = [], []
         for t in range(T):
-            alpha = additive_logits(query, keys, v_e).softmax(dim=0)  # eq. 8, 9: (F, B)
+            logits = additive_logits(query, keys, v_e)  # eq. 8: (F, B)
+            alpha = masked_softmax(logits, None, dim=0)  # eq. 9: (F, B)
             gates = torch.addmm(past, w_x, alpha * inputs[t])  # eq. 10: W [x̃; h] + b (4H, B)
             h, s = lstm_update(gates, s)  # eq. 3 to 7, 11
             if mask is not None:  # nothing has happened before the first observed step

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ._uniform import level_logits
+
 
 def zero_padding(X: Tensor, mask: Tensor | None) -> Tensor:
     """Set the padded steps of ``X`` (B, T, F) to zero, whatever stood there (NaN too)."""
@@ -16,7 +18,11 @@ def zero_padding(X: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def masked_softmax(logits: Tensor, mask: Tensor | None, dim: int) -> Tensor:
-    """Softmax over the observed items; a padded item gets exactly zero."""
+    """Softmax over the observed items; a padded item gets exactly zero.
+
+    All attention goes through it, so that :func:`uniform_attention` reaches all of it.
+    """
+    logits = level_logits(logits)
     if mask is not None:
         logits = logits.masked_fill(~mask, -torch.inf)
     return logits.softmax(dim=dim)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ._encoder import WindowLSTM
-from ._padding import zero_padding
+from ._padding import masked_softmax, zero_padding
 
 
 class StackedFeatureGate(nn.Module):
@@ -69,6 +69,7 @@ class StackedFeatureGate(nn.Module):
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         _, _, F = X.shape
         states = self.encoder(X, mask)  # h_t: (B, T, H)
-        weights = zero_padding(self.score(states).softmax(dim=2), mask)  # A_t: (B, T, F)
+        weights = masked_softmax(self.score(states), None, dim=2)
+        weights = zero_padding(weights, mask)  # A_t: (B, T, F)
         scale = F if self.rescale else 1
         return X * weights * scale, weights  # (B, T, F)
