@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-sklearn-versions benchmark clean
+.PHONY: demo test test-sklearn-versions benchmark benchmark-believability benchmark-real clean
 
 demo: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python examples/quickstart.py
@@ -19,6 +19,13 @@ test: $(VENV)/.installed
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/mechanisms.py
 
+# Does attention point at the truth, on made data and on real data? Hours: see --help for less.
+benchmark-believability: $(VENV)/.installed-benchmark
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/believability.py --bars --jobs 2 $(OPTIONS)
+
+benchmark-real: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/real_data.py --bars --jobs 2 $(OPTIONS)
+
 # scikit-learn 1.6 with the libraries of its time, and the newest of everything but torch.
 test-sklearn-versions: .venv-1.6/.installed .venv-newest/.installed
 	.venv-1.6/bin/pytest -n 2 -p no:cacheprovider
@@ -27,6 +34,10 @@ test-sklearn-versions: .venv-1.6/.installed .venv-newest/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+$(VENV)/.installed-benchmark: $(VENV)/.installed constraints-benchmark.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --constraint constraints-benchmark.txt --editable ".[test,benchmark]"
 	touch $@
 
 .venv-1.6/.installed: pyproject.toml constraints-sklearn-1.6.txt

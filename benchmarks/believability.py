@@ -1,0 +1,415 @@
+"""Does attention point at what drives the target, and do post-hoc methods do better?
+
+Windows are made from known cells (``sk_tsattn.datasets.make_*``), each model learns them with the
+estimator's defaults, and its attention on new windows of the same draw is held against the truth.
+Beside the mechanisms stand the plain LSTM of the same size (``attention_mode=None``), and methods
+that explain it from outside. Prints a row for each task, mechanism and mode: medians over seeds,
+which are drawn anew at each run, unless one is given. A seed draws the data and the weights.
+
+    python benchmarks/believability.py --bars --jobs 2                   # the standard suite: hours
+    python benchmarks/believability.py --attention dense imv --modes both --tasks a bn
+    python benchmarks/believability.py --attention bahdanau --tasks standard sizes --jobs 2
+
+Post-hoc methods need captum: ``pip install ".[benchmark]"``, or ``--post-hoc`` with nothing behind.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+import time
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from post_hoc import METHODS
+from scores import agreement, auroc, average_precision, mass
+from sklearn.metrics import r2_score
+
+from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn.attention import ATTENTION_MECHANISMS
+from sk_tsattn.datasets import (
+    make_adding,
+    make_boxes,
+    make_decoys,
+    make_different_times,
+    make_fixed_cells,
+    make_marked_cell,
+    make_switch,
+)
+
+PLAIN = "plain LSTM"
+MODES = ("both", "time", "feature")
+
+
+class Task(NamedTuple):
+    """Windows with known drivers: a generator, its options, and how many windows to learn from."""
+
+    make: object
+    options: dict
+    n_samples: int | None = None  # None: --n-samples
+    has_markers: bool = False
+    has_truth: bool = True  # False: the target is noise
+
+
+BASE = {
+    "a": Task(make_fixed_cells, {}),
+    "b": Task(make_marked_cell, {}, has_markers=True),
+    "c": Task(make_adding, {"n_features": 1, "marker": "zero"}, has_markers=True),
+    "c10": Task(make_adding, {}, has_markers=True),
+    "d": Task(make_decoys, {}),
+    "e": Task(make_different_times, {}),
+    "f": Task(make_switch, {}, has_markers=True),
+    "box": Task(make_boxes, {}),
+}
+
+
+def vary(task, n_samples=None, **options):
+    """Make the same task with other options."""
+    return task._replace(options=task.options | options, n_samples=n_samples)
+
+
+NOISY = {f"{name}n": vary(task, noise=1.0) for name, task in BASE.items()}
+WIDE = {"n_timesteps": 168, "n_features": 50}
+SUITES = {
+    "standard": {**BASE, **NOISY},
+    "autocorrelated": {
+        f"{name}-ar": vary(task, autocorrelation=0.7)
+        for name, task in (BASE | NOISY).items()
+        if task.make is not make_decoys  # which are so anyway
+    },
+    "sizes": {
+        f"{name}-{n}": vary(task, n)
+        for name, task in (BASE | NOISY).items()
+        for n in (300, 1000, 30_000)
+    },
+    "wide": {
+        "wide": vary(BASE["e"], **WIDE),
+        "widen": vary(BASE["e"], **WIDE, noise=1.0),
+    },
+    "nothing": {"nothing": BASE["a"]._replace(has_truth=False)},
+}
+TASKS = {name: task for suite in SUITES.values() for name, task in suite.items()}
+
+
+def draw(task, n_samples, n_test, seed):
+    """Draw windows to learn from, then to test on: X, y, and drivers without and with markers."""
+    n_samples = task.n_samples or n_samples
+    options = {"n_samples": n_samples + n_test, "random_state": seed, **task.options}
+    X, y, drivers = task.make(**options)
+    marked = task.make(count_markers=True, **options)[2] if task.has_markers else drivers
+    if not task.has_truth:
+        y = np.random.default_rng(seed).standard_normal(len(y))
+    parts = slice(n_samples), slice(n_samples, None)
+    return [tuple(array[part] for array in (X, y, drivers, marked)) for part in parts]
+
+
+def scores_of(weights, drivers, marked):
+    """Score weights ``{axis: (n, ...)}``: ``{score: [markers false, markers true]}``."""
+    found = {}
+    for axis, values in weights.items():
+        for truth in (drivers, marked):
+            own = {"cell": truth, "time": truth.any(axis=2), "feature": truth.any(axis=1)}[axis]
+            own = own[: len(values)].reshape(len(values), -1)
+            flat = values.reshape(len(values), -1)
+            for name, score in (("AUROC", auroc), ("AP", average_precision), ("mass", mass)):
+                found.setdefault(f"{axis} {name}", []).append(float(score(flat, own).mean()))
+    return found
+
+
+def shares(importance):
+    """Give the cells' shares of a window's importance, (n, T, F); a window without any is even."""
+    total = importance.sum(axis=(1, 2), keepdims=True)
+    even = np.full(importance.shape, 1 / importance[0].size)
+    return np.divide(importance, total, out=even, where=total > 0)
+
+
+def fit(attention, mode, X, y, seed, max_epochs):
+    """Fit an estimator with its defaults, but for what is asked; return it and its CPU seconds."""
+    options = {} if attention == PLAIN else {"attention": attention}
+    if max_epochs is not None:
+        options["max_epochs"] = max_epochs
+    model = AttentionLSTMRegressor(attention_mode=mode, random_state=seed, **options)
+    start = time.process_time()
+    model.fit(X, y)
+    return model, time.process_time() - start
+
+
+def run(name, seed, options):
+    """Fit the plain LSTM and all mechanisms, in turns; yield a record of each."""
+    torch.set_num_threads(1)
+    task = TASKS[name]
+    (X, y, _, _), (X_test, y_test, *truth) = draw(task, options.n_samples, options.n_test, seed)
+    fit(PLAIN, None, X[:100], y[:100], seed, max_epochs=1)  # what only the first fit has to pay
+
+    plain, plain_seconds = fit(PLAIN, None, X, y, seed, options.max_epochs)
+    base = {"task": name, "seed": seed}
+    r2 = r2_score(y_test, plain.predict(X_test))
+    common = {"R2": r2, "seconds": plain_seconds, "epochs": len(plain.history_)}
+    yield {**base, "attention": PLAIN, "mode": "-", **common, "ratio": 1.0}
+
+    for method in options.post_hoc:
+        start = time.process_time()
+        importance = METHODS[method](plain, X_test, y_test, seed)
+        seconds = time.process_time() - start
+        cell = shares(importance)
+        weights = {"cell": cell, "time": cell.sum(axis=2), "feature": cell.sum(axis=1)}
+        if X.shape[2] == 1:
+            weights = {"time": weights["time"]}
+        summary = {axis: values.mean(axis=0).ravel().tolist() for axis, values in weights.items()}
+        scores = scores_of(weights, *truth) if task.has_truth else {}
+        record = {**base, "attention": method, "mode": "post hoc", "R2": r2, "seconds": seconds}
+        yield {**record, **scores, "summary": summary}
+
+    for attention, mode in pairs(options.attention, options.modes, X.shape[2]):
+        model, seconds = fit(attention, mode, X, y, seed, options.max_epochs)
+        weights = dict(model.attention_weights(X_test))
+        weights = {axis: weights[axis] for axis in ("cell", "time", "feature") if axis in weights}
+        if X.shape[2] == 1:
+            weights = {"time": weights["time"]}
+        names = {"cell": "attention_", "time": "time_attention_", "feature": "feature_attention_"}
+        gates = getattr(model, "gates_", None)
+        yield {
+            **base,
+            "attention": attention,
+            "mode": mode,
+            "R2": r2_score(y_test, model.predict(X_test)),
+            "seconds": seconds,
+            "ratio": seconds / plain_seconds,
+            "epochs": len(model.history_),
+            "gates": None if gates is None else float(np.mean(gates)),
+            **(scores_of(weights, *truth) if task.has_truth else {}),
+            "summary": {axis: getattr(model, names[axis]).ravel().tolist() for axis in weights},
+        }
+
+
+def pairs(mechanisms, modes, n_features):
+    """List the mechanisms and modes to run; with one feature, over time alone."""
+    if n_features == 1:
+        modes = ("time",)
+    return [(a, m) for a in mechanisms for m in modes if m in ATTENTION_MECHANISMS[a]]
+
+
+def matching_mode(task):
+    """Name the mode that fits the task: cells, or steps where there is one feature."""
+    return "time" if task.options.get("n_features") == 1 else "both"
+
+
+def finest(record):
+    """Name the finest axis that the record's weights have."""
+    return next(iter(record["summary"]), None) if "summary" in record else None
+
+
+def values_of(records, score, with_markers=None):
+    """Collect a score of each seed; ``with_markers`` chooses of those that have two values."""
+    values = [r[score] for r in records if r.get(score) is not None]
+    return [v[with_markers] if isinstance(v, list) else v for v in values]
+
+
+def median(values):
+    return statistics.median(values) if values else float("nan")
+
+
+def shown(value, digits=3):
+    return "-" if value is None or np.isnan(value) else f"{value:.{digits}f}"
+
+
+def agreement_of(records, axis, **how):
+    return agreement([r["summary"][axis] for r in records if axis in r.get("summary", {})], **how)
+
+
+def scores_cell(records, score, has_markers):
+    """Show a score's median; where there are markers, counting them as false / as true."""
+    medians = [shown(median(values_of(records, score, i))) for i in range(1 + has_markers)]
+    return " / ".join(medians) if set(medians) != {"-"} else "-"
+
+
+HEADER = (
+    "| task | attention | mode | R2 | cell AUROC | cell AP | time AUROC | time AP | feature AUROC "
+    "| feature AP | mass | agreement | Pearson | of cells | gates | epochs | seconds | ratio |"
+)
+
+
+def row(records):
+    """Give the table's row of one task, mechanism and mode."""
+    first = records[0]
+    has_markers = TASKS[first["task"]].has_markers
+    axis = finest(first)
+    overall = "feature" if axis != "time" else "time"
+    cells = [
+        first["task"],
+        first["attention"],
+        first["mode"],
+        shown(median(values_of(records, "R2"))),
+    ]
+    cells += [
+        scores_cell(records, f"{place} {score}", has_markers)
+        for place in ("cell", "time", "feature")
+        for score in ("AUROC", "AP")
+    ]
+    cells.append(scores_cell(records, f"{axis} mass", has_markers))
+    cells += [
+        shown(agreement_of(records, overall)),
+        shown(agreement_of(records, overall, ranks=False)),
+        shown(agreement_of(records, "cell")),
+        shown(median(values_of(records, "gates"))),
+        shown(median(values_of(records, "epochs")), 0),
+        shown(median(values_of(records, "seconds")), 1),
+        shown(median(values_of(records, "ratio")), 2),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def bars(name, groups, default):
+    """Hold the default mechanism against what it must reach, in the mode that fits the task.
+
+    Yields ``(bar, reached, worst, passed)``: the median over seeds, which the bar is for, and the
+    worst seed. ``groups`` is ``{(attention, mode): records}``.
+    """
+    task = TASKS[name]
+    own = groups.get((default, matching_mode(task)))
+    if own is None or not task.has_truth:
+        return
+    axis = finest(own[0])
+    noisy = task.options.get("noise") == 1.0
+    least_auroc, least_mass = (0.95, 0.8) if noisy else (0.99, 0.9)
+    explained = {m: r for (m, mode), r in groups.items() if mode == "post hoc"}
+
+    def at_least(bar, least, values):
+        return bar, median(values), min(values), bool(median(values) >= least)
+
+    for markers in range(1 + task.has_markers):
+        note = ("", ", markers counted")[markers]
+        aurocs = values_of(own, f"{axis} AUROC", markers)
+        yield at_least(f"{axis} AUROC >= {least_auroc}{note}", least_auroc, aurocs)
+        masses = values_of(own, f"{axis} mass", markers)
+        yield at_least(f"mass >= {least_mass}{note}", least_mass, masses)
+        if explained:
+            rivals = {
+                m: median(values_of(r, f"{axis} AUROC", markers)) for m, r in explained.items()
+            }
+            best = max(rivals, key=rivals.get)
+            # What the table shows is compared: a tie in three digits is a tie.
+            bar = f"{axis} AUROC >= {rivals[best]:.3f} of {best}{note}"
+            yield at_least(bar, round(rivals[best], 3) - 0.0005, aurocs)
+
+    r2 = values_of(own, "R2")
+    if noisy:
+        least = median(values_of(groups[PLAIN, "-"], "R2"))
+        yield bar_above(f"R2 > {least:.3f} of the {PLAIN}", least, r2)
+    else:
+        medians = {
+            " ".join(key): median(values_of(r, "R2"))
+            for key, r in groups.items()
+            if key[1] != "post hoc"
+        }
+        best = max(medians, key=medians.get)
+        yield at_least(f"R2 >= {medians[best]:.3f} of {best}, less 0.01", medians[best] - 0.01, r2)
+
+    if "feature" in own[0]["summary"] and len(own) > 1:
+        reached = agreement_of(own, "feature")
+        yield "agreement >= 0.9", reached, reached, bool(reached >= 0.9)
+    ratio = values_of(own, "ratio")
+    yield "time <= 4 plain LSTMs", median(ratio), max(ratio), bool(median(ratio) <= 4)
+
+
+def bar_above(bar, bound, values):
+    return bar, median(values), min(values), bool(median(values) > bound)
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    names = [*SUITES, *TASKS]
+    add("--tasks", nargs="+", default=["standard"], metavar="NAME", choices=names,
+        help=f"suites ({', '.join(SUITES)}) or tasks ({', '.join([*BASE, *NOISY])}, a-ar, a-300, "
+        "...; n is noise of the target's own variance)")  # fmt: skip
+    add("--attention", nargs="*", default=list(ATTENTION_MECHANISMS), choices=ATTENTION_MECHANISMS)
+    add("--modes", nargs="+", default=MODES, choices=MODES)
+    add("--post-hoc", nargs="*", default=list(METHODS), choices=METHODS)
+    add("--n-seeds", type=int, default=5, help="draws and fits of each, of which the median")
+    add("--n-samples", type=int, default=3000, help="windows to learn from; a-300 etc. have theirs")
+    add("--n-test", type=int, default=2000, help="new windows of the same draw")
+    add("--max-epochs", type=int, default=None, help="instead of the estimator's default")
+    add("--seed", type=int, default=None, help="of the seeds; None draws it")
+    add("--jobs", type=int, default=1, help="processes, of one thread each")
+    add("--bars", action="store_true",
+        help="hold the default mechanism, if it is run, against what it must reach")  # fmt: skip
+    add("--out", default=None, help="file to which a line of JSON is added for each fit")
+    options = parser.parse_args(arguments)
+    suites = [list(SUITES.get(name, [name])) for name in options.tasks]
+    options.tasks = list(dict.fromkeys(itertools.chain(*suites)))
+    return options
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    entropy = np.random.SeedSequence(options.seed).entropy
+    seeds = np.random.default_rng(entropy).integers(2**31 - 1, size=options.n_seeds).tolist()
+    default = AttentionLSTMRegressor().attention
+
+    print(
+        f"medians of {options.n_seeds} seeds drawn with --seed {entropy}; torch {torch.__version__}"
+    )
+    print(
+        f"{options.n_samples} windows to learn from unless the task says otherwise, "
+        f"{options.n_test} to test on; the default mechanism is {default!r}"
+    )
+    print(
+        "scores of each sample, averaged; where there are markers, counted as false / as true; "
+        "mass: of the finest weights; agreement: mean Spearman correlation (ties share their mean "
+        "rank) and Pearson's of feature_attention_ (in mode time, time_attention_) between seeds, "
+        "and Spearman's of attention_; gates: mean; seconds: CPU time of fit (post hoc: of the "
+        "explanation); ratio: to the plain LSTM's\n"
+    )
+    print(HEADER)
+    print("|" + "---|" * (HEADER.count("|") - 1), flush=True)
+
+    wanted = [(name, seed) for name in options.tasks for seed in seeds]
+    parallel = Parallel(n_jobs=options.jobs, return_as="generator")
+    finished = parallel(delayed(one_job)(name, seed, options) for name, seed in wanted)
+    results = {}
+    for (name, seed), records in zip(wanted, finished, strict=True):
+        results.setdefault(name, []).extend(records)
+        if options.out:
+            with open(options.out, "a", encoding="utf-8") as file:
+                file.writelines(json.dumps(record) + "\n" for record in records)
+        if seed == seeds[-1]:
+            for records_of_one in grouped(results[name]).values():
+                print(row(records_of_one), flush=True)
+    if options.bars and default in options.attention:
+        print_bars(results, default)
+
+
+def one_job(name, seed, options):
+    """Run a task with a seed, and show on stderr how far it is."""
+    records = []
+    for record in run(name, seed, options):
+        records.append(record)
+        what = f"{name} seed {seed}: {record['attention']} {record['mode']}"
+        print(f"{what}, {record['seconds']:.0f} s", file=sys.stderr, flush=True)
+    return records
+
+
+def grouped(records):
+    """Group by mechanism and mode, in the order of the records."""
+    groups = {}
+    for record in records:
+        groups.setdefault((record["attention"], record["mode"]), []).append(record)
+    return groups
+
+
+def print_bars(results, default):
+    """Print a row for each bar of each task that the default mechanism was run on."""
+    print(f"\n| task | bar for {default!r}, on the median | reached | worst seed | |")
+    print("|---|---|---|---|---|")
+    for name, records in results.items():
+        for bar, reached, worst, passed in bars(name, grouped(records), default):
+            verdict = "PASS" if passed else "MISS"
+            print(f"| {name} | {bar} | {shown(reached)} | {shown(worst)} | {verdict} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

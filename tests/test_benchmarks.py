@@ -1,0 +1,299 @@
+"""The benchmarks' scores are right, and their commands run, small."""
+
+import importlib
+import json
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+pytestmark = pytest.mark.skipif(
+    not BENCHMARKS.is_dir(), reason="a source distribution has no benchmarks"
+)
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Import a file of the benchmarks, which import each other as scripts do."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module
+
+
+@pytest.fixture
+def scores(load):
+    return load("scores")
+
+
+@pytest.fixture
+def believability(load):
+    return load("believability")
+
+
+@pytest.fixture
+def real_data(load):
+    return load("real_data")
+
+
+def tables(printed):
+    """Read the markdown tables: a list of lists of rows, each a list of cells."""
+    found = [[]]
+    for line in printed.splitlines():
+        if line.startswith("|"):
+            found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
+        elif found[-1]:
+            found.append([])
+    return [table for table in found if table]
+
+
+def arguments(options):
+    """Write options as on the command line."""
+    return [text for name, value in options.items() for text in (f"--{name}", str(value))]
+
+
+# Scores
+
+
+def test_auroc_is_the_share_of_pairs_won_and_ties_count_half(scores):
+    weights = np.array([[0.1, 0.6, 0.2, 0.1], [0.4, 0.3, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]])
+    truth = np.array([[0, 1, 1, 0], [0, 1, 0, 1], [1, 0, 0, 0]], dtype=bool)
+    # Second sample: 0.3 loses to 0.4 and beats 0.2; 0.1 loses twice.
+    np.testing.assert_allclose(scores.auroc(weights, truth), [1.0, 0.25, 0.5])
+
+
+def test_auroc_without_a_true_or_a_false_item_is_not_defined(scores):
+    truth = np.array([[True, True], [False, False]])
+    assert np.isnan(scores.auroc(np.full((2, 2), 0.5), truth)).all()
+
+
+def test_auroc_and_average_precision_are_those_of_scikit_learn_ties_included(scores):
+    rng = np.random.default_rng(0)
+    weights = rng.integers(4, size=(50, 12)) / 4.0
+    truth = rng.random((50, 12)) < 0.3
+    truth[:, 0], truth[:, 1] = True, False
+    for own, reference in (
+        (scores.auroc, roc_auc_score),
+        (scores.average_precision, average_precision_score),
+    ):
+        expected = [reference(t, w) for t, w in zip(truth, weights, strict=True)]
+        np.testing.assert_allclose(own(weights, truth), expected)
+
+
+def test_average_precision_of_uniform_weights_is_the_share_of_true_items(scores):
+    truth = np.array([[True, False, False, False], [True, True, False, False]])
+    found = scores.average_precision(np.full((2, 4), 0.25), truth)
+    np.testing.assert_allclose(found, [0.25, 0.5])
+
+
+def test_mass_is_the_share_of_the_weight_on_true_items(scores):
+    weights = np.array([[0.1, 0.9], [2.0, 6.0], [0.0, 0.0]])
+    truth = np.array([[False, True], [True, False], [True, False]])
+    np.testing.assert_allclose(scores.mass(weights, truth), [0.9, 0.25, np.nan])
+
+
+def test_agreement_is_the_mean_spearman_correlation_of_all_pairs(scores):
+    rng = np.random.default_rng(0)
+    vectors = list(rng.integers(5, size=(3, 10)) / 5.0)
+    expected = [spearmanr(vectors[i], vectors[j]).statistic for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert scores.agreement(vectors) == pytest.approx(np.mean(expected))
+    expected = np.corrcoef(vectors)[np.triu_indices(3, 1)].mean()
+    assert scores.agreement(vectors, ranks=False) == pytest.approx(expected)
+
+
+def test_exact_zeros_agree_and_small_unequal_weights_do_not(scores):
+    exact = [np.array([0.0, 0.0, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, 0.7])]
+    assert scores.agreement(exact) == pytest.approx(1.0)
+    small = [np.array([1e-6, 2e-6, 3e-6, 1.0]), np.array([3e-6, 2e-6, 1e-6, 0.7])]
+    assert scores.agreement(small) == pytest.approx(0.2)
+    assert scores.agreement(small, ranks=False) == pytest.approx(1.0)
+
+
+def test_agreement_needs_two_vectors_that_vary(scores):
+    assert np.isnan(scores.agreement([np.arange(3.0)]))
+    assert np.isnan(scores.agreement([np.arange(3.0), np.ones(3)]))
+
+
+# Post-hoc methods
+
+
+@pytest.fixture
+def linear():
+    """Stand for a fitted estimator that predicts a weighted sum of a window's scaled cells."""
+    weights = torch.tensor([[[1.0, 0.0], [0.0, -2.0], [0.0, 0.0]]])  # (1, T, F)
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 1, bias=False)).double()
+    module[1].weight.data = weights.reshape(1, 6).double()
+    mean, scale = np.array([1.0, 2.0]), np.array([2.0, 0.5])
+
+    def predict(X):
+        with torch.no_grad():
+            return module(torch.as_tensor((X - mean) / scale))[:, 0].numpy()
+
+    return types.SimpleNamespace(
+        net_=types.SimpleNamespace(module_=module), _x_mean=mean, _x_scale=scale, predict=predict
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Input Tensor:UserWarning")
+@pytest.mark.parametrize("method", ["integrated gradients", "occlusion"])
+def test_attributions_of_a_linear_model_are_its_terms(load, linear, method):
+    pytest.importorskip("captum", reason="captum comes with the benchmark extra")
+    X = np.random.default_rng(0).normal(size=(5, 3, 2))
+    found = load("post_hoc").METHODS[method](linear, X, None, 0)
+    scaled = (X - linear._x_mean) / linear._x_scale
+    expected = np.abs(scaled * np.array([[1.0, 0.0], [0.0, -2.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_permutation_importance_finds_the_cells_that_a_model_uses(load, linear):
+    X = np.random.default_rng(0).normal(size=(200, 3, 2))
+    found = load("post_hoc").METHODS["permutation importance"](linear, X, linear.predict(X), 0)
+    assert found.shape == (200, 3, 2)
+    np.testing.assert_array_equal(found[0], found[-1])  # the same of every window
+    assert sorted(map(tuple, np.argwhere(found[0] > 0))) == [(0, 0), (1, 1)]
+
+
+# Believability
+
+
+def test_every_task_can_be_drawn_and_its_test_windows_are_new(believability):
+    for name, task in believability.TASKS.items():
+        small = task._replace(n_samples=30)
+        train, test = believability.draw(small, 30, 20, seed=0)
+        assert [len(part[0]) for part in (train, test)] == [30, 20], name
+        for X, y, drivers, marked in (train, test):
+            assert y.shape == X.shape[:1]
+            assert drivers.shape == marked.shape == X.shape
+            assert (marked & ~drivers).any() == task.has_markers
+
+
+def test_scores_are_given_without_and_with_markers(believability):
+    cell = np.array([[[0.0, 0.6], [0.4, 0.0]]])
+    drivers = np.array([[[False, True], [False, False]]])
+    marked = np.array([[[False, True], [True, False]]])
+    found = believability.scores_of({"cell": cell, "feature": cell.sum(axis=1)}, drivers, marked)
+    assert found["cell mass"] == pytest.approx([0.6, 1.0])
+    assert found["cell AUROC"] == [1.0, 1.0]
+    assert found["feature mass"] == pytest.approx([0.6, 1.0])
+    assert found["feature AUROC"][0] == 1.0
+    assert np.isnan(found["feature AUROC"][1])  # both features matter
+
+
+def test_believability_prints_a_row_for_each_mechanism_and_a_verdict_for_each_bar(
+    believability, capsys, tmp_path
+):
+    default = believability.AttentionLSTMRegressor().attention
+    options = {"n-seeds": 2, "n-samples": 60, "n-test": 30, "max-epochs": 1, "seed": 5}
+    options |= {"post-hoc": "permutation importance", "out": tmp_path / "fits.jsonl"}
+    tasks = ["--tasks", "c", "fn", "nothing"]
+    mechanisms = ["--attention", *dict.fromkeys(["dense", default])]
+    believability.main([*tasks, *mechanisms, "--bars", *arguments(options)])
+    printed = capsys.readouterr().out
+    assert "--seed 5" in printed
+    results, verdicts = tables(printed)
+    assert len({len(row) for row in results}) == 1
+    rows = [row[:3] for row in results[2:]]
+    n_mechanisms = len({"dense", default})
+    for name, n_modes in (("c", 1), ("fn", 3), ("nothing", 3)):
+        assert [name, "plain LSTM", "-"] in rows
+        assert [name, "permutation importance", "post hoc"] in rows
+        assert sum(row[0] == name for row in rows) == 2 + n_modes * n_mechanisms
+    assert {row[0] for row in verdicts[2:]} == {"c", "fn"}  # where the target is noise, no bars
+    assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
+
+    records = [json.loads(line) for line in (tmp_path / "fits.jsonl").read_text().splitlines()]
+    assert len(records) == 2 * len(rows)
+    assert all(r["ratio"] > 0 for r in records if r["mode"] != "post hoc")
+
+
+def perfect_records(believability, task, **changes):
+    """Make the records of a default mechanism that reaches every bar."""
+    default = believability.AttentionLSTMRegressor().attention
+    good = {"R2": 0.98, "ratio": 3.0, "cell AUROC": [1.0, 1.0], "cell mass": [0.95, 0.95]}
+    summary = {"cell": [0, 0, 1.0, 0], "feature": [0, 1.0]}
+    own = {"task": task, "attention": default, "mode": "both", **good, "summary": summary}
+    plain = {"task": task, "attention": "plain LSTM", "mode": "-", "R2": 0.97, "ratio": 1.0}
+    rival = {"attention": "occlusion", "mode": "post hoc", "R2": 0.97}
+    rival |= {"task": task, "cell AUROC": [0.999, 0.999], "summary": summary}
+    return [record for seed in (0, 1) for record in (plain, rival, own | changes)]
+
+
+def verdicts_of(believability, task, **changes):
+    groups = believability.grouped(perfect_records(believability, task, **changes))
+    default = believability.AttentionLSTMRegressor().attention
+    return {bar: passed for bar, _, _, passed in believability.bars(task, groups, default)}
+
+
+@pytest.mark.parametrize("task", ["a", "an", "b", "bn"])
+def test_a_mechanism_that_reaches_all_bars_passes(believability, task):
+    verdicts = verdicts_of(believability, task)
+    assert all(verdicts.values())
+    has_markers = task.startswith("b")
+    assert len(verdicts) == 3 * (1 + has_markers) + 3
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "missed"),
+    [
+        ("a", {"cell AUROC": [0.9895, 1.0]}, 2),  # of the truth, and of occlusion
+        ("an", {"cell AUROC": [0.96, 1.0]}, 1),  # occlusion has .999
+        ("a", {"cell mass": [0.89, 1.0]}, 1),
+        ("an", {"cell mass": [0.89, 1.0]}, 0),
+        ("b", {"cell mass": [0.5, 1.0]}, 1),  # counted as true, the marker makes it good
+        ("a", {"R2": 0.961}, 0),
+        ("a", {"R2": 0.959}, 1),
+        ("an", {"R2": 0.97}, 1),  # above, not equal
+        ("a", {"ratio": 4.1}, 1),
+        ("a", {"cell AUROC": [float("nan")] * 2}, 2),
+    ],
+)
+def test_a_bar_that_is_not_reached_is_missed(believability, task, changes, missed):
+    assert sum(not passed for passed in verdicts_of(believability, task, **changes).values()) == (
+        missed
+    )
+
+
+# Real data
+
+
+@pytest.mark.parametrize("name", ["appliances", "pm2.5", "bike sharing + copies"])
+def test_windows_of_real_data_hold_the_steps_before_their_target(real_data, name):
+    data = real_data.Forecasts(name, seed=0, n_rows=300)
+    X, y = data.test
+    assert X.shape[1:] == (24, len(data.names))
+    # The newest value of the target's column is the target of the window before.
+    np.testing.assert_array_equal(data.last[1:], y[:-1])
+    np.testing.assert_array_equal(X[1:, :-1], X[:-1, 1:])
+    assert len(X) == 300 - 23 - int(0.8 * 277)
+
+
+def test_irrelevant_features_are_the_random_columns_or_permuted_copies(real_data):
+    data = real_data.Forecasts("appliances", seed=0, n_rows=100)
+    assert [n for n, is_irrelevant in zip(data.names, data.irrelevant, strict=True)
+            if is_irrelevant] == ["rv1", "rv2"]  # fmt: skip
+    data = real_data.Forecasts("pm2.5 + copies", seed=0, n_rows=200)
+    assert data.irrelevant.tolist() == [False] * 11 + [True] * 11
+    assert data.names[11] == "pm2.5, permuted"
+    plain = real_data.Forecasts("pm2.5", seed=0, n_rows=200)
+    np.testing.assert_array_equal(data.test[0][:, :, :11], plain.test[0])
+    again = real_data.Forecasts("pm2.5 + copies", seed=0, n_rows=200)
+    other = real_data.Forecasts("pm2.5 + copies", seed=1, n_rows=200)
+    np.testing.assert_array_equal(data.test[0], again.test[0])
+    assert not np.array_equal(data.test[0], other.test[0])
+
+
+def test_real_data_prints_a_row_for_each_model_and_a_verdict_for_each_bar(real_data, capsys):
+    default = real_data.AttentionLSTMRegressor().attention
+    options = {"n-seeds": 2, "n-rows": 400, "max-epochs": 1, "seed": 5}
+    sets = ["appliances", "pm2.5", "pm2.5 + copies"]
+    mechanisms = ["--attention", *dict.fromkeys(["dense", default])]
+    real_data.main(["--sets", *sets, *mechanisms, "--bars", *arguments(options)])
+    results, verdicts = tables(capsys.readouterr().out)
+    assert len({len(row) for row in results}) == 1
+    models = ["persistence", "ridge on window", "plain LSTM", *dict.fromkeys(["dense", default])]
+    assert [row[:2] for row in results[2:]] == [[name, m] for name in sets for m in models]
+    assert [row[0] for row in verdicts[2:]] == [sets[0]] * 3 + [sets[1]] + [sets[2]] * 3
+    assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
