@@ -1,0 +1,265 @@
+"""Permutation importance of features, time steps and blocks of cells of windows."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.random import sample_without_replacement
+
+from ._checks import check_int, check_one_of, check_windows, draw_seed, take
+from ._labels import feature_index, joined, time_index
+from ._scoring import scorer_of
+
+
+def permutation_importance(
+    estimator,
+    X,
+    y,
+    *,
+    over="feature",
+    blocks=None,
+    scoring=None,
+    n_repeats=5,
+    n_jobs=None,
+    random_state=None,
+    sample_weight=None,
+    max_samples=1.0,
+    feature_names=None,
+):
+    """Measure how much a score falls when a part of the windows is exchanged. [Breiman2001]_
+
+    The part (a feature's whole series, a time step, or a block of cells) is permuted across
+    samples: each window keeps everything else and gets that part from another window. Names and
+    results are those of :func:`sklearn.inspection.permutation_importance`, which takes rows alone;
+    with windows of one step both give the same numbers.
+
+    A part that other parts replace (a correlated feature, the step before) has a low importance
+    even if the estimator uses it. Importance in the training data shows what was learnt, in new
+    data what helps to predict.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted; has ``predict`` or ``score``. ``Pipeline`` and ``GridSearchCV`` too.
+
+    X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
+        Windows, oldest step first. Rows of a series, array or DataFrame, are taken with
+        ``over="feature"`` only: the rows of a feature are permuted in time, and with ``lookback``
+        so is its history within each window. To exchange whole histories, or for anything about
+        time steps, cut windows with :func:`sk_tsattn.make_windows`.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True targets.
+
+    over : {"feature", "time", "cell"}, default="feature"
+        What is exchanged: all steps of a feature, all features of a step, or cells.
+
+    blocks : int, tuple of two ints or None, default=None
+        Size of the parts; None takes each feature, step or cell by itself. An int is a number of
+        consecutive features or steps; a tuple (of steps, of features) is for ``over="cell"``.
+        Larger blocks are quicker, and show what many cells know together and none knows alone.
+        Steps are grouped from the newest backwards, features from the first on; the last block
+        may be smaller.
+
+    scoring : str, callable, list, tuple, dict or None, default=None
+        As in scikit-learn. None is the estimator's ``score``, or R² if it has none. Several
+        scorers give a dict of results.
+
+    n_repeats : int, default=5
+        Permutations of each part. More is steadier.
+
+    n_jobs : int or None, default=None
+        Parts that are measured at the same time, as in joblib.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of the permutations, which are the same for all parts. None draws fresh entropy.
+
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights of the samples in the score.
+
+    max_samples : int or float, default=1.0
+        How many samples, or which share of them, are drawn once and measured (the score of
+        reference too). Fewer is quicker and noisier. Rows of a series are not drawn from.
+
+    feature_names : sequence of str or None, default=None
+        Names for the frame, where neither the estimator nor ``X`` has them.
+
+    Returns
+    -------
+    result : Bunch, or dict of Bunches with several scorers
+        In units of the score, positive where the score falls:
+
+        - ``importances_mean`` and ``importances_std``, ndarrays of shape (n_features,),
+          (n_timesteps,) or (n_timesteps, n_features) (with ``blocks``: as many as there are
+          blocks), oldest step first, over the repeats;
+        - ``importances``, ndarray with the repeats as a last axis;
+        - ``frame``, DataFrame: of features or steps with the columns ``mean`` and ``std``; of
+          cells the means, a row for each step and a column for each feature. Steps are labelled
+          by how many steps they lie before the prediction, 0 newest.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` holds rows and ``over`` needs windows, or a parameter is not as described here.
+    TypeError
+        If ``estimator`` neither predicts nor scores.
+
+    References
+    ----------
+    .. [Breiman2001] L. Breiman, "Random Forests", Machine Learning 45(1), 5-32, 2001.
+       https://doi.org/10.1023/A:1010933404324
+
+    Examples
+    --------
+    Any object that predicts will do:
+
+    >>> import numpy as np
+    >>> from sk_tsattn.inspection import permutation_importance
+    >>> class Second:
+    ...     def predict(self, X):
+    ...         return X[:, -1, 1]
+    >>> X = np.random.default_rng(0).normal(size=(200, 3, 2))
+    >>> result = permutation_importance(Second(), X, X[:, -1, 1], over="time", random_state=0)
+    >>> result.importances.shape
+    (3, 5)
+    >>> result.frame.round(1)
+                  mean  std
+    steps_before
+    2              0.0  0.0
+    1              0.0  0.0
+    0              2.1  0.1
+    """
+    check_one_of("over", over, ("feature", "time", "cell"))
+    check_int("n_repeats", n_repeats, 1)
+    frame = X if hasattr(X, "iloc") else None
+    values = check_windows(X)
+    n_drawn = _n_drawn(max_samples, len(values))
+    _check_rows_make_sense(values, over, n_drawn)
+    parts, axes = _parts(values.shape, over, blocks, feature_names, estimator, frame)
+    data = values if frame is None else frame
+    estimator, scorer = scorer_of(estimator, scoring)
+
+    seed = draw_seed(random_state)
+    if n_drawn < len(values):
+        rows = sample_without_replacement(len(values), n_drawn, random_state=seed)
+        data, y = take(data, rows), take(y, rows)
+        sample_weight = None if sample_weight is None else take(sample_weight, rows)
+    reference = _score(scorer, estimator, data, y, sample_weight)
+    scores = Parallel(n_jobs=n_jobs)(
+        delayed(_permuted_scores)(estimator, data, y, sample_weight, part, seed, n_repeats, scorer)
+        for part in parts
+    )
+    if isinstance(reference, dict):
+        return {
+            name: _result(value, [[s[name] for s in of_part] for of_part in scores], axes)
+            for name, value in reference.items()
+        }
+    return _result(reference, scores, axes)
+
+
+def _check_rows_make_sense(values, over, n_drawn):
+    """Raise where rows of a series are given and windows are needed."""
+    if values.ndim == 3:
+        return
+    if over != "feature":
+        raise ValueError(
+            f"over={over!r} needs windows of shape (n_samples, n_timesteps, n_features). Got rows "
+            f"of shape {values.shape} instead, in which each row is a step of many windows; cut "
+            "windows with make_windows and fit on those."
+        )
+    if n_drawn < len(values):
+        raise ValueError(
+            "max_samples must be 1.0 for rows of a series, which are not drawn from: the windows "
+            f"would have gaps. Got {n_drawn} of {len(values)} rows instead; cut windows with "
+            "make_windows."
+        )
+
+
+def _parts(shape, over, blocks, feature_names, estimator, frame):
+    """List what is exchanged at a time, as (steps, features), and the labels of the result."""
+    n_features = shape[-1]
+    sizes = {"feature": (None, blocks), "time": (blocks, None), "cell": blocks or (1, 1)}[over]
+    if over == "cell":
+        if not isinstance(sizes, tuple | list) or len(sizes) != 2:
+            raise ValueError(
+                "blocks must be a tuple of two ints, (of steps, of features), with over='cell'. "
+                f"Got {blocks!r} instead."
+            )
+    elif blocks is not None:
+        check_int("blocks", blocks, 1)
+    for size in sizes:
+        if over == "cell":
+            check_int("Each of blocks", size, 1)
+    of_steps, of_features = (1 if size is None else int(size) for size in sizes)
+    names = feature_index(n_features, feature_names, estimator, frame)
+    features = [
+        slice(start, min(start + of_features, n_features))
+        for start in range(0, n_features, of_features)
+    ]
+    feature_labels = pd.Index([joined(list(names[part])) for part in features], name="feature")
+    if over == "feature":
+        return [(slice(None), part) for part in features], (feature_labels,)
+    n_timesteps = shape[1]
+    steps = [slice(max(0, end - of_steps), end) for end in range(n_timesteps, 0, -of_steps)][::-1]
+    times = time_index(n_timesteps)
+    time_labels = pd.Index([joined(times[part].tolist()) for part in steps], name=times.name)
+    if over == "time":
+        return [(part, slice(None)) for part in steps], (time_labels,)
+    return [(step, part) for step in steps for part in features], (time_labels, feature_labels)
+
+
+def _n_drawn(max_samples, n_samples):
+    """Turn ``max_samples`` into a number of samples."""
+    n_drawn = 0
+    if isinstance(max_samples, bool):
+        pass
+    elif isinstance(max_samples, Integral):
+        n_drawn = int(max_samples)
+    elif isinstance(max_samples, Real) and 0 < float(max_samples) <= 1:
+        n_drawn = int(float(max_samples) * n_samples)
+    if not 1 <= n_drawn <= n_samples:
+        raise ValueError(
+            f"max_samples must be an int from 1 to n_samples={n_samples}, or a share in (0, 1] of "
+            f"at least one sample. Got {max_samples!r} instead."
+        )
+    return n_drawn
+
+
+def _permuted_scores(estimator, X, y, sample_weight, part, seed, n_repeats, scorer):
+    """Score ``n_repeats`` times with a part exchanged between the samples."""
+    rng = np.random.RandomState(seed)
+    X = X.copy()
+    order = np.arange(len(X))
+    steps, features = part
+    scores = []
+    for _ in range(n_repeats):
+        rng.shuffle(order)
+        if hasattr(X, "iloc"):
+            for column in range(*features.indices(X.shape[1])):
+                X.isetitem(column, X.iloc[order, column].array)
+        elif X.ndim == 2:
+            X[:, features] = X[order, features]
+        else:
+            X[:, steps, features] = X[order, steps, features]
+        scores.append(_score(scorer, estimator, X, y, sample_weight))
+    return scores
+
+
+def _score(scorer, estimator, X, y, sample_weight):
+    if sample_weight is None:
+        return scorer(estimator, X, y)
+    return scorer(estimator, X, y, sample_weight=sample_weight)
+
+
+def _result(reference, scores, axes):
+    """Turn the scores (n_parts, n_repeats) into scikit-learn's Bunch."""
+    importances = reference - np.array(scores, dtype=float)
+    importances = importances.reshape(*map(len, axes), -1)
+    mean, std = importances.mean(axis=-1), importances.std(axis=-1)
+    if len(axes) == 2:
+        frame = pd.DataFrame(mean, index=axes[0], columns=axes[1])
+    else:
+        frame = pd.DataFrame({"mean": mean, "std": std}, index=axes[0])
+    return Bunch(importances_mean=mean, importances_std=std, importances=importances, frame=frame)
