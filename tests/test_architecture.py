@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 import sk_tsattn
 import sk_tsattn.attention
 import sk_tsattn.datasets
+import sk_tsattn.inspection
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._parameters import CONSTRAINTS
 from sk_tsattn._training import HISTORY
@@ -27,6 +28,7 @@ LAYERS = [
     {"_network", "_parameters"},
     {"_training"},
     {"_regressor"},
+    {"inspection"},
     {"_figures"},
     {"_attention_kinds", "_learning_curve"},
     {"_display"},
@@ -94,7 +96,7 @@ def described(doc, section):
 def public_names():
     return [
         pytest.param(module, name, id=f"{module.__name__}.{name}")
-        for module in (sk_tsattn, sk_tsattn.datasets, sk_tsattn.attention)
+        for module in (sk_tsattn, sk_tsattn.datasets, sk_tsattn.attention, sk_tsattn.inspection)
         for name in module.__all__
     ]
 
@@ -189,6 +191,24 @@ def test_documented_defaults_of_the_data_sets_are_those_of_the_signature(functio
     for name, parameter in signature.items():
         default = documented[name].split("default=")[1]
         assert ast.literal_eval(default) == parameter.default, name
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        v
+        for v in vars(sk_tsattn.inspection).values()
+        if inspect.isfunction(v) and inspect.signature(v).parameters
+    ],
+)
+def test_documented_defaults_of_the_inspections_are_those_of_the_signature(function):
+    documented = described(inspect.getdoc(function), "Parameters")
+    signature = inspect.signature(function).parameters
+    assert list(documented) == list(signature)
+    for name, parameter in signature.items():
+        _, has_default, default = documented[name].partition("default=")
+        assert bool(has_default) == (parameter.default is not parameter.empty), name
+        assert not has_default or ast.literal_eval(default) == parameter.default, name
 
 
 def test_every_fitted_attribute_is_documented_and_every_documented_one_is_set():
