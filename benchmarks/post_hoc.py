@@ -67,6 +67,7 @@ METHODS = {
     "occlusion": occlusion,
     "permutation importance": permuted_cells,
 }
+NEED_CAPTUM = {"integrated gradients", "occlusion"}
 
 
 class Flattened(RegressorMixin, BaseEstimator):

@@ -225,7 +225,8 @@ def parse(arguments):
     add("--max-epochs", type=int, default=None, help="instead of the estimator's default")
     add("--seed", type=int, default=None, help="of the seeds; None draws it")
     add("--jobs", type=int, default=1, help="processes, of one thread each")
-    add("--bars", action="store_true", help="hold the default mechanism against what it must reach")
+    add("--bars", action="store_true",
+        help="hold the default mechanism, if it is run, against what it must reach")  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -253,7 +254,7 @@ def main(arguments=None):
         results.setdefault(key, []).append(record)
         if record["seed"] == seeds[-1]:
             print(row(results, key), flush=True)
-    if options.bars:
+    if options.bars and default.attention in options.attention:
         print(f"\n| set | bar for {default.attention!r}, on the median | reached | worst seed | |")
         print("|---|---|---|---|---|")
         for name, bar, reached, worst, passed in bars(

@@ -95,6 +95,18 @@ def test_mass_is_the_share_of_the_weight_on_true_items(scores):
     np.testing.assert_allclose(scores.mass(weights, truth), [0.9, 0.25, np.nan])
 
 
+def test_items_left_out_count_neither_way(scores):
+    rng = np.random.default_rng(0)
+    weights = rng.integers(4, size=(30, 9)) / 4.0
+    truth = np.zeros((30, 9), dtype=bool)
+    truth[:, :3] = True
+    left_out = np.zeros((30, 9), dtype=bool)
+    left_out[:, 7:] = True
+    for score in (scores.auroc, scores.average_precision, scores.mass):
+        expected = score(weights[:, :7], truth[:, :7])
+        np.testing.assert_allclose(score(weights, truth, left_out), expected)
+
+
 def test_agreement_is_the_mean_spearman_correlation_of_all_pairs(scores):
     rng = np.random.default_rng(0)
     vectors = list(rng.integers(5, size=(3, 10)) / 5.0)
@@ -159,6 +171,12 @@ def test_permutation_importance_finds_the_cells_that_a_model_uses(load, linear):
 # Believability
 
 
+def test_no_suite_hides_a_task_of_its_name(believability):
+    for name, suite in believability.SUITES.items():
+        assert name not in believability.TASKS or list(suite) == [name]
+    assert len(believability.TASKS) == sum(map(len, believability.SUITES.values()))
+
+
 def test_every_task_can_be_drawn_and_its_test_windows_are_new(believability):
     for name, task in believability.TASKS.items():
         small = task._replace(n_samples=30)
@@ -170,16 +188,17 @@ def test_every_task_can_be_drawn_and_its_test_windows_are_new(believability):
             assert (marked & ~drivers).any() == task.has_markers
 
 
-def test_scores_are_given_without_and_with_markers(believability):
-    cell = np.array([[[0.0, 0.6], [0.4, 0.0]]])
+def test_markers_are_scored_as_false_left_out_and_as_true(believability):
+    cell = np.array([[[0.0, 0.6], [0.3, 0.1]]])
     drivers = np.array([[[False, True], [False, False]]])
     marked = np.array([[[False, True], [True, False]]])
-    found = believability.scores_of({"cell": cell, "feature": cell.sum(axis=1)}, drivers, marked)
-    assert found["cell mass"] == pytest.approx([0.6, 1.0])
-    assert found["cell AUROC"] == [1.0, 1.0]
-    assert found["feature mass"] == pytest.approx([0.6, 1.0])
+    weights = {"cell": cell, "feature": cell.sum(axis=1)}
+    found = believability.scores_of(weights, drivers, marked)
+    assert found["cell mass"] == pytest.approx([0.6, 6 / 7, 0.9])
+    assert found["cell AUROC"] == [1.0, 1.0, 1.0]
+    assert found["feature mass"] == pytest.approx([0.7, 1.0, 1.0])
     assert found["feature AUROC"][0] == 1.0
-    assert np.isnan(found["feature AUROC"][1])  # both features matter
+    assert np.isnan(found["feature AUROC"][1:]).all()  # no feature is false
 
 
 def test_believability_prints_a_row_for_each_mechanism_and_a_verdict_for_each_bar(
@@ -201,7 +220,9 @@ def test_believability_prints_a_row_for_each_mechanism_and_a_verdict_for_each_ba
         assert [name, "plain LSTM", "-"] in rows
         assert [name, "permutation importance", "post hoc"] in rows
         assert sum(row[0] == name for row in rows) == 2 + n_modes * n_mechanisms
-    assert {row[0] for row in verdicts[2:]} == {"c", "fn"}  # where the target is noise, no bars
+    assert {row[0] for row in verdicts[2:]} == {"c", "fn", "nothing"}
+    (bar,) = [row[1] for row in verdicts[2:] if row[0] == "nothing"]  # which has no truth
+    assert bar.startswith("time")
     assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
 
     records = [json.loads(line) for line in (tmp_path / "fits.jsonl").read_text().splitlines()]
@@ -212,12 +233,12 @@ def test_believability_prints_a_row_for_each_mechanism_and_a_verdict_for_each_ba
 def perfect_records(believability, task, **changes):
     """Make the records of a default mechanism that reaches every bar."""
     default = believability.AttentionLSTMRegressor().attention
-    good = {"R2": 0.98, "ratio": 3.0, "cell AUROC": [1.0, 1.0], "cell mass": [0.95, 0.95]}
+    good = {"R2": 0.98, "ratio": 3.0, "cell AUROC": [1.0] * 3, "cell mass": [0.95] * 3}
     summary = {"cell": [0, 0, 1.0, 0], "feature": [0, 1.0]}
     own = {"task": task, "attention": default, "mode": "both", **good, "summary": summary}
     plain = {"task": task, "attention": "plain LSTM", "mode": "-", "R2": 0.97, "ratio": 1.0}
     rival = {"attention": "occlusion", "mode": "post hoc", "R2": 0.97}
-    rival |= {"task": task, "cell AUROC": [0.999, 0.999], "summary": summary}
+    rival |= {"task": task, "cell AUROC": [0.999] * 3, "summary": summary}
     return [record for seed in (0, 1) for record in (plain, rival, own | changes)]
 
 
@@ -238,16 +259,17 @@ def test_a_mechanism_that_reaches_all_bars_passes(believability, task):
 @pytest.mark.parametrize(
     ("task", "changes", "missed"),
     [
-        ("a", {"cell AUROC": [0.9895, 1.0]}, 2),  # of the truth, and of occlusion
-        ("an", {"cell AUROC": [0.96, 1.0]}, 1),  # occlusion has .999
-        ("a", {"cell mass": [0.89, 1.0]}, 1),
-        ("an", {"cell mass": [0.89, 1.0]}, 0),
-        ("b", {"cell mass": [0.5, 1.0]}, 1),  # counted as true, the marker makes it good
+        ("a", {"cell AUROC": [0.9895] * 3}, 2),  # of the truth, and of occlusion
+        ("an", {"cell AUROC": [0.96] * 3}, 1),  # occlusion has .999
+        ("a", {"cell mass": [0.89] * 3}, 1),
+        ("an", {"cell mass": [0.89] * 3}, 0),
+        ("b", {"cell mass": [0.5, 1.0, 1.0]}, 0),  # the rest lies on the marker
+        ("b", {"cell mass": [0.5, 0.5, 1.0]}, 1),
         ("a", {"R2": 0.961}, 0),
         ("a", {"R2": 0.959}, 1),
         ("an", {"R2": 0.97}, 1),  # above, not equal
         ("a", {"ratio": 4.1}, 1),
-        ("a", {"cell AUROC": [float("nan")] * 2}, 2),
+        ("a", {"cell AUROC": [float("nan")] * 3}, 2),
     ],
 )
 def test_a_bar_that_is_not_reached_is_missed(believability, task, changes, missed):
