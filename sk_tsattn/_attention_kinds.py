@@ -143,7 +143,8 @@ def draw_sample(display, ax, max_features):
             zorder=0,
         )
         panel.set(xlim=(edges[0], edges[-1]), ylim=y_limits)
-        panel.locator_params(axis="y", nbins=3 if size_of(ax)[1] * slot > 0.85 else 1)
+        roomy = size_of(ax)[1] * slot > 0.85
+        panel.locator_params(axis="y", nbins=3 if roomy else 1, min_n_ticks=2 if roomy else 1)
         panel.tick_params(axis="y", labelsize="small")
         panel.set_title(_names(display)[feature], loc="left", fontsize="small", pad=3)
         if over != "time":

@@ -359,10 +359,10 @@ def _one_sample(estimator, X, y, weights, groups, sample):
     """
     windows = estimator._lay_out(X, groups)
     n_samples = len(windows)
-    if not -n_samples <= sample < n_samples:
+    if not (isinstance(sample, Integral) and -n_samples <= sample < n_samples):
         raise ValueError(
-            f"sample must be the position of one of the {n_samples} samples of X. Got {sample} "
-            "instead; -1 is the last."
+            f"sample must be the position of one of the {n_samples} samples of X. Got {sample!r} "
+            "instead; 0 is the first, -1 the last."
         )
     if y is not None and len(y) != n_samples:
         raise ValueError(

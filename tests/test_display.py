@@ -15,6 +15,8 @@ from sklearn.utils import Bunch
 
 from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor
 from sk_tsattn._attention_kinds import KINDS, SAMPLE_FEATURES
+from sk_tsattn.inspection import faithfulness as inspect_faithfulness
+from sk_tsattn.inspection import refit_agreement
 
 MODES = ("time", "feature", "both")
 FIRST_KIND = {"time": "time", "feature": "feature", "both": "map"}
@@ -330,6 +332,15 @@ def test_the_title_of_a_sample_has_its_time_its_prediction_and_the_truth(hourly)
     assert f"true {y.iloc[-3]:.4g}" in title
 
 
+def test_the_title_of_a_sample_has_all_outputs(windows):
+    y = windows[:, -1, :2]
+    model = AttentionLSTMRegressor(attention="dense", max_epochs=1, random_state=0).fit(windows, y)
+    display = AttentionDisplay.from_estimator(model, windows, y, kind="sample", sample=5)
+    first, second = model.predict(windows)[5]
+    expected = f"Sample 5: predicted {first:.4g}, {second:.4g}, true {y[5, 0]:.4g}, {y[5, 1]:.4g}"
+    assert display.ax_.get_title().startswith(expected)
+
+
 def test_a_sample_whose_history_is_the_training_set_s_end_shows_it(hourly):
     model, frame, _ = hourly
     display = AttentionDisplay.from_estimator(model, frame[40:], kind="sample", sample=1)
@@ -425,6 +436,29 @@ def test_curves_without_areas_are_drawn_too():
     assert labels == ["attention", "random", "permutation"]
 
 
+def test_the_results_of_the_inspection_are_drawn(windows):
+    y = windows[:, -1, 0]
+    model = AttentionLSTMRegressor(attention="dense", max_epochs=2, random_state=0)
+    agreement = refit_agreement(model, windows, y, n_refits=2, random_state=0)
+    display = AttentionDisplay.from_refits(agreement, kind="time")
+    np.testing.assert_allclose(heights(display.ax_), agreement.time.mean(axis=1))
+    result = inspect_faithfulness(
+        model.fit(windows, y), windows, y, n_steps=3, n_repeats=1, n_bootstrap=10, random_state=0
+    )
+    display = AttentionDisplay.from_faithfulness(result)
+    assert list(display.axes_) == ["comprehensiveness", "sufficiency"]
+    assert_legible(display.figure_)
+
+
+def test_attention_of_other_kinds_that_an_estimator_has_is_left_alone(fitted, windows, monkeypatch):
+    model = fitted["both"]
+    weights = model.attention_weights(windows)
+    more = Bunch(**weights, gate=weights.cell * 7)
+    monkeypatch.setattr(model, "attention_weights", lambda X, groups=None: more)
+    display = AttentionDisplay.from_estimator(model, windows, kind="time")
+    np.testing.assert_allclose(heights(display.ax_), weights.time.mean(axis=0))
+
+
 # The picture
 
 
@@ -454,8 +488,10 @@ def test_without_names_features_are_numbered(fitted):
     assert tick_texts(display.axes_["map"].yaxis) == [f"feature {i}" for i in range(F)]
 
 
-@pytest.mark.parametrize("n_timesteps", [1, 10, 168])
-@pytest.mark.parametrize("n_features", [1, 2, 8, 30])
+@pytest.mark.parametrize(
+    ("n_timesteps", "n_features"),
+    [(1, 1), (10, 2), (168, 2), (24, 8), (168, 8), (10, 30), (168, 30)],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_legible(kind, n_timesteps, n_features):
     parts = given(n_timesteps, n_features)
@@ -533,9 +569,9 @@ def test_a_wrong_max_features_is_an_error(fitted, plt, max_features):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("sample", [60, -61])
+@pytest.mark.parametrize("sample", [60, -61, "2024-01-01", 1.0])
 def test_a_sample_that_is_not_there_is_an_error(fitted, windows, sample):
-    with pytest.raises(ValueError, match=rf"one of the 60 samples of X\. Got {sample} instead"):
+    with pytest.raises(ValueError, match=rf"one of the 60 samples of X\. Got {sample!r} instead"):
         AttentionDisplay.from_estimator(fitted["both"], windows, kind="sample", sample=sample)
 
 
