@@ -32,6 +32,8 @@ QUANTILES = (0.1, 0.9)
 NARROW_STEPS = 60
 # Features of a sample, unless max_features says otherwise: more are no longer read.
 SAMPLE_FEATURES = 6
+# Features with a smaller share of the attention are left out of a sample.
+SAMPLE_SHARE = 1e-3
 CURVE_STYLES = (
     (BLUE, "-"),
     (INK, ":"),
@@ -117,7 +119,7 @@ def draw_sample(display, ax, max_features):
     limit = SAMPLE_FEATURES if max_features is None else max_features
     shown = np.arange(n_features)[:limit]
     if over != "time":
-        used = max(1, np.count_nonzero(sample.feature))
+        used = max(1, np.count_nonzero(sample.feature >= SAMPLE_SHARE))
         shown = _most_attended(sample.feature, min(limit, used))
     ax = new_axes(ax, _width(n_timesteps), 1.1 + 0.95 * len(shown))
     ax.set_axis_off()
@@ -137,7 +139,7 @@ def draw_sample(display, ax, max_features):
             edges,
             y_limits,
             np.ma.masked_equal(shade[None, :, feature], 0),
-            cmap=color_map("Oranges", 0.12, 0.7),
+            cmap=color_map("Oranges", 0.22, 0.7),
             vmin=0,
             vmax=shade.max(),
             zorder=0,

@@ -24,7 +24,7 @@ class AttentionDisplay:
 
     - ``"map"``: time x feature, with bars of its sums. White cells have no attention at all.
     - ``"sample"``: the series of one sample in their own units, shaded where its attention lies;
-      the most attended features first.
+      the most attended features first, without those that have less than 0.1 % of it.
     - ``"feature"``: bars of the attention on each feature, the most attended first, with their
       spread over samples or refits.
     - ``"time"``: the same on each time step.

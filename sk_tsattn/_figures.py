@@ -35,16 +35,17 @@ def size_of(ax):
 
 
 def color_map(name, first, last):
-    """Cut a part out of a colour map, and leave white for what is masked.
+    """Cut a part out of a colour map, begin it pale, and leave white for what is masked.
 
-    Maps of attention run from light to dark and mask zeros: what was not used stays blank, and
-    the smallest attention that is not zero has a colour of its own.
+    Maps of attention run from light to dark and mask zeros. What was not used at all stays blank;
+    what was hardly used is pale, and still has a colour.
     """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    part = ListedColormap(colormaps[name](np.linspace(first, last, 256)))
-    return part.with_extremes(bad="white", under="white")
+    part = colormaps[name](np.linspace(first, last, 256))
+    tint = np.linspace(0.3, 5, 256).clip(max=1)[:, None]  # the first seventh goes to full colour
+    return ListedColormap(1 - tint * (1 - part)).with_extremes(bad="white", under="white")
 
 
 def set_title(ax, *lines):
