@@ -359,7 +359,7 @@ def _one_sample(estimator, X, y, weights, groups, sample):
     """
     windows = estimator._lay_out(X, groups)
     n_samples = len(windows)
-    if not (isinstance(sample, Integral) and -n_samples <= sample < n_samples):
+    if not (isinstance(sample, int | np.integer) and -n_samples <= sample < n_samples):
         raise ValueError(
             f"sample must be the position of one of the {n_samples} samples of X. Got {sample!r} "
             "instead; 0 is the first, -1 the last."
