@@ -38,29 +38,37 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     rows of a series (a 2-D array or a time-indexed DataFrame) together with ``lookback``; see
     *Shapes* below. ``X`` and ``y`` are standardised inside.
 
-    - ``"feature"``: attention over features on the raw input -> LSTM -> newest state -> linear.
-    - ``"time"``: LSTM -> attention over its states -> linear.
-    - ``"both"``: attention over features -> LSTM -> attention over its states -> linear.
+    By default the attention is an information bottleneck: a gate on every cell (time step,
+    feature) of the window, on every step, or on every feature, at a price. What does not help the
+    prediction is closed, a closed cell is hidden from the network, and attention is the gates,
+    normalised. It costs about three times the training of a plain LSTM.
 
-    (Some mechanisms are wired otherwise; their classes in :mod:`sk_tsattn.attention` say how.)
+    The other mechanisms are those of the literature; in most of them
 
-    Attention is a weight inside the model. Whether it points at what drives the prediction
-    depends on the mechanism and the data; compare with permutation importance before you tell
-    others.
+    - ``"feature"`` is attention over features on the raw input -> LSTM -> newest state -> linear;
+    - ``"time"`` is LSTM -> attention over its states -> linear;
+    - ``"both"`` is attention over features -> LSTM -> attention over its states -> linear.
+
+    (Their classes in :mod:`sk_tsattn.attention` say how they are wired.) Their attention is a
+    weight inside the model, and often does not point at what drives the prediction; compare with
+    :func:`sk_tsattn.inspection.permutation_importance` before you tell others.
 
     Parameters
     ----------
     attention_mode : {"time", "feature", "both"} or None, default="both"
         What attention weighs. None is the plain LSTM, to ask whether attention helps.
 
-    attention : str, default="bahdanau"
-        The mechanism, a key of :data:`sk_tsattn.attention.ATTENTION_MECHANISMS`: ``"dense"``,
+    attention : str, default="bottleneck"
+        The mechanism, a key of :data:`sk_tsattn.attention.ATTENTION_MECHANISMS`:
+        ``"bottleneck"``, whose attention hides what it does not show, or ``"dense"``,
         ``"luong"``, ``"bahdanau"``, ``"context"``, ``"darnn"``, ``"stacked"`` (in mode
         ``"both"`` only), ``"self"``, ``"retain"`` or ``"imv"``.
 
     attention_params : dict or None, default=None
-        Options of the mechanism, such as ``{"score": "dot"}`` for ``"luong"``. See the classes
-        in :mod:`sk_tsattn.attention`.
+        Options of the mechanism. Of ``"bottleneck"``: ``{"tolerance": 1.0}``, take the sparsest
+        attention whose validation error is at most this many standard errors above the lowest. Of
+        others, such as ``{"score": "dot"}`` for ``"luong"``: see the classes in
+        :mod:`sk_tsattn.attention`.
 
     hidden_size : int, default=32
         Width of the LSTM. More can represent more and overfits sooner.
@@ -101,7 +109,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         ``y``. If False, the data must already be of order 1.
 
     max_epochs : int, default=100
-        Passes over the training part, at most.
+        Passes over the training part, at most. ``"bottleneck"`` plans its phases in them; where
+        they are few, each phase is short, and gates may not have found their place.
 
     lr : float, default=0.005
         Step size of the optimizer (AdamW). Smaller is slower and steadier.
@@ -115,24 +124,28 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     early_stopping : "auto" or bool, default="auto"
         Set a validation part aside, stop when its error no longer falls, and restore the best
         epoch's weights. ``"auto"`` does so from 500 windows on, or if ``X_val`` is given.
+        ``"bottleneck"`` looks at the validation part to end its phases and to choose among gates;
+        without one, its phases take fixed shares of ``max_epochs``.
 
     validation_fraction : float, default=0.1
         Share of the windows that form the validation part: the newest ones, of each series. No
         training window reaches into it.
 
     n_iter_no_change : int, default=10
-        Epochs without improvement after which early stopping stops.
+        Epochs without improvement after which early stopping stops (with ``"bottleneck"``: the
+        patience of its first phase).
 
     warm_start : bool, default=False
         If True, ``fit`` goes on from the last fit's weights and scaling, for ``max_epochs`` more,
-        with ``lr`` and ``batch_size`` as they now are; the network stays what it was.
+        with ``lr`` and ``batch_size`` as they now are; the network stays what it was. The phases
+        of ``"bottleneck"`` begin anew, from these weights.
 
     device : str, default="auto"
         Where to compute, as torch names it (``"cpu"``, ``"cuda:1"``). ``"auto"`` is CUDA where
         there is some.
 
     random_state : int, RandomState instance or None, default=None
-        Initial weights, order of batches and dropout. An int gives the same bits on the same
+        Initial weights, order of batches, dropout and sampled gates. An int gives the same bits on the same
         machine each time; None draws fresh entropy. The global random states of numpy and torch
         are left alone.
 
@@ -160,6 +173,13 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     attention_ : ndarray of shape (n_timesteps, n_features)
         The same of each cell; the other two are its margins. Only in the mode ``"both"``.
 
+    gates_ : ndarray of shape (n_timesteps, n_features), (n_timesteps,) or (n_features,)
+        With ``"bottleneck"``: the gates of the cells, the steps or the features before they are
+        normalised, averaged over the training windows. 1 is open, 0 is hidden from the network;
+        their sum is the number of cells (steps, features) that are used. If all are 0, nothing
+        was found that predicts: the prediction is a constant, and the attention, which is then
+        uniform, means nothing.
+
     n_features_in_ : int
         Number of features, for windows too.
 
@@ -175,7 +195,10 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     history_ : DataFrame
         A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (where there is a validation
         part), ``lr``, ``seconds``. Losses are mean squared errors of the standardised target: 1
-        is the error of predicting the training mean.
+        is the error of predicting the training mean. With ``"bottleneck"`` also the ``phase`` of
+        the training ("learn", "squeeze", "relax", "refit"; see
+        :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``price`` of an open gate: the
+        relative fall of the loss that it must be worth.
 
     n_iter_ : int
         Epochs of training after which the weights stood that are now used.
@@ -231,7 +254,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self,
         *,
         attention_mode="both",
-        attention="bahdanau",
+        attention="bottleneck",
         attention_params=None,
         hidden_size=32,
         num_layers=1,
@@ -294,6 +317,13 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             if mode in modes:
                 why = "it is not fitted yet; call fit"
             raise AttributeError(f"{type(self).__name__} has no {name}: {why}.")
+        if name == "gates_":
+            raise AttributeError(
+                f"{type(self).__name__} has no gates_: gates that can close are those of "
+                f"attention='bottleneck', in a fitted estimator with an attention_mode. Got "
+                f"attention={self.__dict__.get('attention')!r} and "
+                f"attention_mode={self.__dict__.get('attention_mode')!r}."
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @with_callbacks
@@ -320,7 +350,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the windows (of those that end in each row). A weight of k equals k copies;
-            exactly so while the data fit into one batch, else on average.
+            exactly so while the data fit into one batch and no gates are sampled, else on average.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
             A validation part of your own, instead of the newest ``validation_fraction``. Rows are
@@ -376,9 +406,10 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             n_epochs=1,
             stopping=False,
             resume=hasattr(self, "net_"),
+            phases=False,
         )
 
-    def _fit(self, X, y, sample_weight, *, groups, val, n_epochs, stopping, resume):
+    def _fit(self, X, y, sample_weight, *, groups, val, n_epochs, stopping, resume, phases=True):
         check_parameters(self)
         training.check_net_params(self.net_params)
         device = training.resolve_device(self.device)
@@ -416,7 +447,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             self._dtype = "float64" if double else "float32"
             self._seed = self._draw_seed()
             self._learn_scales(windows.select(kept), y_checked[kept], weight[kept])
-            for name in ATTENTION_ATTRIBUTES:
+            for name in (*ATTENTION_ATTRIBUTES, "gates_"):
                 self.__dict__.pop(name, None)
             self.net_ = self._make_net()
         else:
@@ -429,10 +460,12 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             training_set,
             validation_set,
             n_epochs=n_epochs,
-            patience=self.n_iter_no_change if stopping else None,
+            patience=self.n_iter_no_change,
+            stopping=stopping,
             listener=report,
             bar=type(self).__name__ if self.verbose else None,
             seed=self._seed + len(self.net_.history),
+            phases=phases,
         )
         self.history_ = pd.DataFrame(training.history(self.net_))
         if self.attention_mode is not None:
@@ -565,6 +598,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         for name, (axes, _) in ATTENTION_ATTRIBUTES.items():
             if axes in sums:
                 setattr(self, name, sums[axes] / sums[axes].sum())
+        if "gate" in sums:
+            self.gates_ = sums["gate"] / weight.sum()
 
     def predict(self, X, *, groups=None):
         """Predict the target of each window or row.
@@ -608,7 +643,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             - ``cell``, ndarray of shape (n_samples, n_timesteps, n_features), in ``"both"``; the
               other two are its margins.
 
-            Steps that a short window lacks have weight 0.
+            Steps that a short window lacks have weight 0. With ``"bottleneck"`` there is also
+            ``gate``, the gates before they are normalised, of the shape of the mode's own weights
+            (those of ``cell`` in ``"both"``): between 0 and 1, and not of sum 1.
 
         Raises
         ------

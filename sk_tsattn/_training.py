@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ._network import build_network
+from ._schedule import Look, Schedule, is_priced, low_price
 from ._windows import Windows
 
 # Arrays up to this size (in the network's precision) are put on the device whole; from larger ones
@@ -43,6 +44,8 @@ HISTORY = {
     "valid_loss": "valid_loss",
     "lr": "lr",
     "dur": "seconds",
+    "phase": "phase",
+    "price": "price",
 }
 
 
@@ -151,18 +154,34 @@ class WeightedLoss(nn.Module):
 
     Shape
     -----
-    prediction and target (B, O), weight (B,) -> scalar
+    prediction and target (B, O), price and weight (B,) -> scalar
     """
 
     def __init__(self, loss=nn.MSELoss, **options):
         super().__init__()
         self.loss = loss(reduction="none", **options)
 
-    def forward(self, prediction: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
-        """Weigh the losses of a batch."""
+    def forward(
+        self, prediction: Tensor | tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Weigh the losses of a batch.
+
+        A network in training may give a price (B,) beside its prediction. Prices are in units of
+        the loss itself, and are learnt from without being counted: the value stays the loss.
+        """
+        price = None
+        if isinstance(prediction, tuple):
+            prediction, price = prediction
         y, weight = target
-        per_sample = self.loss(prediction, y).mean(dim=1)  # (B,)
-        return (per_sample * weight).mean()
+        loss = (self.per_sample(prediction, y) * weight).mean()
+        if price is None:
+            return loss
+        priced = (price * weight).mean() * loss.detach()
+        return loss + priced - priced.detach()
+
+    def per_sample(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Average the loss over the outputs, (B,)."""
+        return self.loss(prediction, y).mean(dim=1)
 
 
 class EpochReport(Callback):
@@ -222,26 +241,60 @@ def check_net_params(net_params):
             )
 
 
-class Patience(Callback):
-    """Stop where the best epoch lies too far back.
+class StopWhen(Callback):
+    """Stop behind the first epoch that meets a condition.
 
     Parameters
     ----------
-    best : skorch.callbacks.EarlyStopping
-        Keeps the best epoch and counts those since.
-
-    n_epochs : int
-        How many are too many.
+    condition : callable
+        Says whether it is time.
     """
 
-    def __init__(self, best, n_epochs):
-        self.best = best
-        self.n_epochs = n_epochs
+    def __init__(self, condition):
+        self.condition = condition
 
     def on_epoch_end(self, net, **kwargs):
         """Stop if it is time."""
-        if self.best.misses_ >= self.n_epochs:
+        if self.condition():
             raise KeyboardInterrupt
+
+
+class Scheduled(Callback):
+    """Train by a :class:`Schedule`.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Says what each step costs, and when training ends.
+    """
+
+    def __init__(self, schedule):
+        self.schedule = schedule
+
+    def on_train_begin(self, net, **kwargs):
+        """Prepare the first step."""
+        self.lrs_ = [group["lr"] for group in net.optimizer_.param_groups]
+        self.steps_ = self.schedule.steps()
+        next(self.steps_)
+
+    def on_batch_end(self, net, training, **kwargs):
+        """Prepare the next step."""
+        if not training:
+            return
+        next(self.steps_, None)
+        for group, lr in zip(net.optimizer_.param_groups, self.lrs_, strict=True):
+            if self.schedule.step_size < 1:
+                group["lr"] = lr * self.schedule.step_size
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record where the schedule is."""
+        net.history.record("phase", self.schedule.phase)
+        net.history.record("price", self.schedule.network.gate.price)
+
+    def on_train_end(self, net, **kwargs):
+        """Leave the optimizer as it was."""
+        for group, lr in zip(net.optimizer_.param_groups, self.lrs_, strict=True):
+            group["lr"] = lr
 
 
 def make_network(*, dtype, **sizes):
@@ -340,8 +393,10 @@ def change_net(net, **options):
         net.set_params(**changed)
 
 
-def train(net, training, validation, *, n_epochs, patience, listener, bar, seed):
-    """Train for ``n_epochs`` more epochs and restore the best one.
+def train(
+    net, training, validation, *, n_epochs, patience, stopping, listener, bar, seed, phases=True
+):
+    """Train for ``n_epochs`` more epochs, at most, and restore the best state.
 
     Parameters
     ----------
@@ -357,15 +412,22 @@ def train(net, training, validation, *, n_epochs, patience, listener, bar, seed)
     n_epochs : int
         Epochs at most.
 
-    patience : int or None
-        Epochs without a better validation loss after which training stops; the best epoch's
-        weights are restored. None trains all epochs and keeps the last.
+    patience : int
+        Epochs without a better validation loss after which training stops.
+
+    stopping : bool
+        Whether training stops, and restores the best epoch's weights. Otherwise it trains all
+        epochs and keeps the last.
 
     listener, bar
         See :class:`EpochReport`.
 
     seed : int
-        Of the batches' order and of dropout.
+        Of the batches' order, of dropout and of sampled gates.
+
+    phases : bool, default=True
+        Whether gates that have a price are trained by a :class:`Schedule`; else the price is the
+        low one throughout.
 
     Returns
     -------
@@ -373,16 +435,27 @@ def train(net, training, validation, *, n_epochs, patience, listener, bar, seed)
         The epoch whose weights the net now has, counted from 1 over the net's whole life.
     """
     standing = net.callbacks_
+    n_before = len(net.history)
     # Right behind skorch's record of the losses: whatever stops training later, the report and
     # the best epoch have seen the epoch.
     place = 1 + [name for name, _ in standing].index("valid_loss")
     first = [("epoch_report", EpochReport(n_epochs, listener, bar))]
     last = []
-    if patience is not None:
+    schedule = best = None
+    if is_priced(net.module_):
+        n_samples = len(training)
+        net.module_.gate.price = low_price(n_samples)
+        if phases:
+            schedule = _make_schedule(
+                net, training, validation if stopping else None, n_epochs, patience
+            )
+            first.insert(0, ("schedule", Scheduled(schedule)))
+            last.append(("done", StopWhen(lambda: schedule.done)))
+    elif stopping:
         best = EarlyStopping("valid_loss", patience=-1, threshold=0, load_best=True)
         best.sink = _silent
         first.insert(0, ("best_epoch", best))
-        last.append(("patience", Patience(best, patience)))
+        last.append(("patience", StopWhen(lambda: best.misses_ >= patience)))
     net.callbacks_ = [*standing[:place], *first, *standing[place:], *last]
     net.train_split = None if validation is None else predefined_split(validation)
     try:
@@ -391,10 +464,56 @@ def train(net, training, validation, *, n_epochs, patience, listener, bar, seed)
     finally:
         net.callbacks_ = standing
         net.train_split = None
+        if schedule is not None:
+            schedule.finish()
         net.module_.eval()
         for epoch in net.history:  # the loss of every batch would outweigh the net in a pickle
             epoch["batches"] = []
-    return net.history[-1, "epoch"] if patience is None else best.best_epoch_
+    if schedule is not None and schedule.best is not None:
+        return n_before + schedule.best.epoch
+    return net.history[-1, "epoch"] if best is None else best.best_epoch_
+
+
+def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
+    """Plan the training of gates that have a price."""
+    n_batches = -(-len(training) // net.batch_size)
+    watched = {}
+    if validation is not None:
+        watched = {
+            "look": lambda: _look(net, validation),
+            "reference": _reference(net, validation),
+        }
+    return Schedule(
+        net.module_,
+        n_steps=n_epochs * n_batches,
+        n_batches=n_batches,
+        n_samples=len(training),
+        n_iter_no_change=n_iter_no_change,
+        reset_optimizer=net.optimizer_.state.clear,
+        **watched,
+    )
+
+
+@torch.no_grad()
+def _look(net, validation):
+    """Measure the loss of each validation window, and how far the gates are open."""
+    net.module_.eval()
+    losses, weights, opened = [], [], []
+    for batch, (y, weight) in Batches(validation, INFERENCE_BATCH):
+        prediction, attention = net.module_.attend(**batch)
+        losses.append(net.criterion_.per_sample(prediction, y))
+        weights.append(weight)
+        opened.append(attention["gate"].flatten(1).mean(dim=1))
+    weight = torch.cat(weights)
+    openness = float((torch.cat(opened) * weight).sum() / weight.sum())
+    return Look(losses=torch.cat(losses), weight=weight, openness=openness)
+
+
+@torch.no_grad()
+def _reference(net, validation):
+    """Measure the loss of predicting the mean of the training targets."""
+    losses = net.criterion_.per_sample(torch.zeros_like(validation.y), validation.y)
+    return float((losses * validation.weight).sum() / validation.weight.sum())
 
 
 def _silent(text):
@@ -419,6 +538,7 @@ def attend(net, dataset):
 
 def _run(net, dataset, method):
     """Call ``method`` on all batches without gradients; yield its results on the CPU."""
+    net.module_.eval()  # a callback may predict in the middle of training
     for which in torch.arange(len(dataset)).split(INFERENCE_BATCH):
         with torch.inference_mode():
             out = method(**dataset.batch(which))

@@ -47,9 +47,21 @@ def left_padding(n=B, T=T):
     return torch.arange(T)[None, :] >= n_padded[:, None]
 
 
+def in_training(network, X, mask=None):
+    """Predict as in training, where gates that have a price give it too."""
+    out = network.train()(X, mask)
+    return out[0] if isinstance(out, tuple) else out
+
+
 def check_attention(weights, mode, n=B, T=T, F=F, tol=1e-6):
-    assert set(weights) == KEYS[mode]
     shapes = {"time": (n, T), "feature": (n, F), "cell": (n, T, F)}
+    gate = weights.get("gate")  # not a distribution: how much is let through
+    weights = {key: weight for key, weight in weights.items() if key != "gate"}
+    assert set(weights) == KEYS[mode]
+    if gate is not None:
+        assert gate.shape == shapes["cell" if mode == "both" else mode]
+        assert (gate >= 0).all()
+        assert (gate <= 1).all()
     for key, weight in weights.items():
         assert weight.shape == shapes[key]
         assert (weight >= 0).all()
@@ -90,8 +102,7 @@ def test_layers_and_dropout_are_taken(attention, mode, changes):
     more = sum(p.numel() for p in network.parameters())
     assert more > sum(p.numel() for p in network_of(attention, mode).parameters())
     if "dropout" in changes:
-        network.train()
-        assert not torch.allclose(network(X), network(X))
+        assert not torch.allclose(in_training(network, X), in_training(network, X))
 
 
 @every_network
@@ -172,9 +183,9 @@ def test_samples_do_not_see_each_other(attention, mode):
 
 @every_network
 def test_gradients_reach_every_parameter(attention, mode):
-    network = network_of(attention, mode).train()
+    network = network_of(attention, mode)
     X = windows(32)
-    ((network(X) - torch.randn(32, N_OUTPUTS)) ** 2).mean().backward()
+    ((in_training(network, X) - torch.randn(32, N_OUTPUTS)) ** 2).mean().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 1e-7, name
@@ -268,7 +279,7 @@ def test_no_mode_is_the_plain_lstm():
 
 
 def test_unknown_mechanism_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"must be one of \['dense', 'luong'.*Got 'lstm'"):
+    with pytest.raises(ValueError, match=r"must be one of \['bottleneck', 'dense'.*Got 'lstm'"):
         network_of("lstm", "time")
 
 

@@ -79,9 +79,10 @@ def test_groups_and_a_multi_index_say_the_same(interleaved, early_stopping):
 def test_interleaving_series_changes_nothing():
     X, y, groups = two_series(interleaved=True)
     order = np.argsort(groups, kind="stable")
-    # One batch, so that the order in which windows are drawn does not matter.
-    interleaved = quick(batch_size=N).fit(X, y, groups=groups)
-    sorted_ = quick(batch_size=N).fit(X[order], y[order], groups=groups[order])
+    # One batch and no sampled gates, so that the order in which windows are drawn does not matter.
+    options = {"batch_size": N, "attention": "bahdanau"}
+    interleaved = quick(**options).fit(X, y, groups=groups)
+    sorted_ = quick(**options).fit(X[order], y[order], groups=groups[order])
     np.testing.assert_allclose(
         interleaved.predict(X, groups=groups)[order],
         sorted_.predict(X[order], groups=groups[order]),
@@ -401,8 +402,10 @@ def test_steps_that_a_short_window_lacks_get_no_attention(mode, context):
     model = quick(attention_mode=mode, context=context).fit(ROWS, TARGET)
     weights = model.attention_weights(ROWS)
     observed = np.arange(L) >= L - 1 - np.arange(L)[:, None]
-    for axes in weights:
+    for axes in {"time", "feature", "cell"} & set(weights):
         np.testing.assert_allclose(weights[axes].reshape(N, -1).sum(axis=1), 1)
+    if mode != "feature":
+        assert (weights.gate[:L][~observed] == 0).all()
     if "time" in weights:
         assert (weights.time[:L][~observed] == 0).all()
         assert (weights.time[:L][observed] > 0).all()

@@ -431,7 +431,8 @@ class Propagated:
 def test_callbacks_see_every_epoch_and_can_predict_with_it(layout, method):
     model, X, y = layout
     recording = Recording()
-    model.set_callbacks(recording)
+    # Its training is the same, however many epochs it is planned for.
+    model.set_params(attention="bahdanau").set_callbacks(recording)
     getattr(model, method)(X, y)
     n_epochs = len(model.history_)
     assert recording.n_epochs == n_epochs == (2 if method == "fit" else 1)
@@ -453,7 +454,8 @@ def test_callbacks_see_every_epoch_and_can_predict_with_it(layout, method):
 @needs_callbacks
 def test_a_callback_stops_the_training_by_returning_true(layout):
     model, X, y = layout
-    model.set_params(max_epochs=20).set_callbacks(Recording(stop_after=3)).fit(X, y)
+    model.set_params(max_epochs=20, attention="bahdanau")
+    model.set_callbacks(Recording(stop_after=3)).fit(X, y)
     assert model.n_iter_ == len(model.history_) == 3
     same = clone(model).set_params(max_epochs=3).set_callbacks().fit(X, y)
     np.testing.assert_allclose(model.predict(X), same.predict(X), rtol=1e-9)
@@ -463,7 +465,7 @@ def test_a_callback_stops_the_training_by_returning_true(layout):
 @pytest.mark.parametrize("stop_after", [1, 4])
 def test_a_callback_that_stops_early_stopping_keeps_the_best_epoch(layout, stop_after):
     model, X, y = layout
-    model.set_params(max_epochs=20, early_stopping=True, n_iter_no_change=20)
+    model.set_params(max_epochs=20, early_stopping=True, n_iter_no_change=20, attention="bahdanau")
     model.set_callbacks(Recording(stop_after=stop_after)).fit(X, y)
     assert len(model.history_) == stop_after
     assert model.n_iter_ == model.history_.valid_loss.idxmin() + 1

@@ -1,4 +1,7 @@
-"""Training: weights, the validation part, the best epoch, going on, and what is on record."""
+"""Training: weights, the validation part, the best epoch, going on, and what is on record.
+
+Of mechanisms whose gates have no price; how those are trained is in ``test_bottleneck.py``.
+"""
 
 import copy
 
@@ -25,9 +28,8 @@ MODES = pytest.mark.parametrize("mode", [None, *ATTENTION_MODES])
 
 
 def quick(**changes):
-    return AttentionLSTMRegressor(
-        **{"hidden_size": 4, "max_epochs": 3, "random_state": 0, "early_stopping": False} | changes
-    )
+    options = {"attention": "bahdanau", "hidden_size": 4, "max_epochs": 3, "random_state": 0}
+    return AttentionLSTMRegressor(**options | {"early_stopping": False} | changes)
 
 
 @pytest.fixture
@@ -244,7 +246,7 @@ def test_auto_holds_out_from_500_windows_on(seen):
     model.fit(X[:500], y[:500])
     model.fit(X[:60], y[:60], X_val=X[100:120], y_val=y[100:120])
     assert [call["validation"] is not None for call in seen] == [False, True, True]
-    assert [call["patience"] is not None for call in seen] == [False, True, True]
+    assert [call["stopping"] for call in seen] == [False, True, True]
     assert len(seen[1]["validation"]) == 50
 
 

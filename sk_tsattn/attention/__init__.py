@@ -1,6 +1,7 @@
 """Attention over the time steps and the features of a window, as torch modules."""
 
 from ._bahdanau import BahdanauScore
+from ._bottleneck import BottleneckGate, BottleneckLSTM
 from ._context import ContextReadout, ContextScore
 from ._darnn import DARNN
 from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate
@@ -22,6 +23,8 @@ __all__ = [
     "IMVLSTM",
     "RETAIN",
     "BahdanauScore",
+    "BottleneckGate",
+    "BottleneckLSTM",
     "ContextReadout",
     "ContextScore",
     "DenseCellGate",

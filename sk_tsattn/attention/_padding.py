@@ -33,6 +33,11 @@ def n_observed(X: Tensor, mask: Tensor | None) -> Tensor | int:
     return X.shape[1] if mask is None else mask.sum(dim=1)[:, None, None]
 
 
+def masked_mean(X: Tensor, mask: Tensor | None) -> Tensor:
+    """Average (B, T, K) over the observed steps: (B, 1, K)."""
+    return zero_padding(X, mask).sum(dim=1, keepdim=True) / n_observed(X, mask)
+
+
 def observed_first(X: Tensor, mask: Tensor) -> Tensor:
     """Roll every window (B, T, K) so that its observed steps come first, padding last."""
     return _roll(X, -(~mask).sum(dim=1))

@@ -24,6 +24,7 @@ import inspect
 from torch import nn
 
 from ._bahdanau import BahdanauScore
+from ._bottleneck import BottleneckLSTM
 from ._context import ContextReadout, ContextScore
 from ._darnn import DARNN
 from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate
@@ -38,6 +39,11 @@ ATTENTION_MODES = ("time", "feature", "both")
 
 # fmt: off
 ATTENTION_MECHANISMS: dict[str, dict[str, dict[str, type[nn.Module]]]] = {
+    "bottleneck": {
+        "time": {"network": BottleneckLSTM},
+        "feature": {"network": BottleneckLSTM},
+        "both": {"network": BottleneckLSTM},
+    },
     "dense": {
         "time": {"gate": DenseTimeGate},
         "feature": {"gate": DenseFeatureGate},
