@@ -145,9 +145,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         there is some.
 
     random_state : int, RandomState instance or None, default=None
-        Initial weights, order of batches, dropout and sampled gates. An int gives the same bits on the same
-        machine each time; None draws fresh entropy. The global random states of numpy and torch
-        are left alone.
+        Initial weights, order of batches, dropout and sampled gates. An int gives the same bits
+        on the same machine each time; None draws fresh entropy. The global random states of numpy
+        and torch are left alone.
 
     verbose : int, default=0
         1 draws a progress bar, 2 prints a line per epoch as well.
