@@ -8,28 +8,29 @@ from torch import Tensor
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
-LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 1 / 4, 1 / 40
+LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 1, 1 / 40
 # Of the whole training, what the phases may take. Without a validation part they take it.
 LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
 # Learning takes at least as many steps, the falling price and the refit too.
-LEARN_STEPS, FALL_STEPS, REFIT_STEPS = 200, 600, 200
+LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 12, 4
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where half
 # of the variance is explained, or the error rises; and elsewhere.
 PATIENCE, LONG_PATIENCE = 0.4, 1.2
-# The relative fall of the loss for which an open gate must be worth: at the peak, and at the end.
-HIGH_PRICE, LOW_PRICE = 0.15, 0.004
-# The end of the price's fall is no lower than this over the number of windows: a cell that means
-# nothing lowers the error of n windows by about 1/n of it, and some of many cells by more.
-PRICE_WINDOWS = 11
+# The relative fall of the loss that an open gate must be worth: at the peak, and at the end.
+HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
+# Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
+# about 1 / n of it, and the luckiest of many cells by several times that: the price never falls
+# below LOW_WINDOWS / n. Above HIGH_WINDOWS / n it would only close what has to reopen.
+LOW_WINDOWS, HIGH_WINDOWS = 11, 400
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share.
 STALE_LOOKS, STALE_GAIN = 6, 0.01
 # It stays at its low end while the best of so many looks is better than those before by that.
 LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 # While the price falls, the step size falls to this share of the optimizer's own.
-LOW_STEP_SIZE = 1.0
+LOW_STEP_SIZE = 0.1
 # The refit may open gates by no more than this factor.
 WIDER = 1.02
 # Of the error of predicting the mean: nothing is left to learn.
@@ -41,9 +42,10 @@ def is_priced(network):
     return hasattr(getattr(network, "gate", None), "price")
 
 
-def low_price(n_samples):
-    """Give the lowest price that gates shall have with so many training windows."""
-    return min(max(LOW_PRICE, PRICE_WINDOWS / n_samples), HIGH_PRICE)
+def prices(n_samples):
+    """Give the lowest and the highest price of an open gate with so many training windows."""
+    low = min(max(LOW_PRICE, LOW_WINDOWS / n_samples), HIGH_PRICE)
+    return low, min(HIGH_PRICE, HIGH_WINDOWS / n_samples)
 
 
 @dataclass
@@ -125,7 +127,7 @@ class Schedule:
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
-        self.low_price = low_price(n_samples)
+        self.low_price, self.high_price = prices(n_samples)
         self.step = 0
         self.phase = "learn"
         self.step_size = 1.0  # share of the optimizer's own
@@ -136,10 +138,22 @@ class Schedule:
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
         n_learnt = yield from self._learn()
-        n_refit = max(n_learnt // 2, min(REFIT_STEPS, int(REFIT_SHARE * self.n_steps)))
-        path = yield from self._squeeze_and_relax(n_learnt, n_refit)
+        n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
+        left = max(2, self.n_steps - self.step - n_refit)
+        if self.look_at is None:
+            n_rise = int(left * RISE_SHARE / (RISE_SHARE + FALL_SHARE))
+            n_fall = left - n_rise
+        else:
+            n_rise = n_learnt // 2
+            n_fall = max(int(1.5 * n_learnt), FALL_LOOKS * self.every)
+            shrink = min(1, left / (n_rise + n_fall))
+            n_rise, n_fall = int(shrink * n_rise), int(shrink * n_fall)
+        yield from self._squeeze(n_rise)
+        left = self.n_steps - self.step - n_refit
+        path = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         if path:
-            self._go_back_to(self._choose(path))
+            self.chosen = self._choose(path)
+            self._go_back_to(self.chosen)
         yield from self._refit(n_refit)
         self.done = True
 
@@ -150,10 +164,20 @@ class Schedule:
         self.network.gate.sampled = True
         self.network.gate.requires_grad_(True)
 
-    def _take(self, n_steps, price=lambda share: 0.0, step_size=lambda share: 1.0):
-        for k in range(n_steps):
-            self.network.gate.price = price(k / n_steps)
-            self.step_size = step_size(k / n_steps)
+    def _take(
+        self,
+        n_steps,
+        price=lambda share: 0.0,
+        step_size=lambda share: 1.0,
+        *,
+        start=0,
+        total=None,
+    ):
+        """Take steps; price and step size follow the share of the phase that is over."""
+        for k in range(start, start + n_steps):
+            share = min(1, k / (total or n_steps))
+            self.network.gate.price = price(share)
+            self.step_size = step_size(share)
             self.step += 1
             yield
 
@@ -174,7 +198,7 @@ class Schedule:
         if self.look_at is None:
             yield from self._take(longest)
             return longest
-        shortest = min(LEARN_STEPS, longest)
+        shortest = min(LEARN_LOOKS * self.every, longest)
         n_stale = 0
         while self.step < longest:
             yield from self._take(min(self.every, longest - self.step))
@@ -195,56 +219,38 @@ class Schedule:
     def _nothing_left(self, look):
         return look.loss < NOTHING_LEFT * self.reference
 
-    def _squeeze_and_relax(self, n_learnt, n_refit):
-        left = max(2, self.n_steps - self.step - n_refit)
-        if self.look_at is None:
-            n_rise = int(left * RISE_SHARE / (RISE_SHARE + FALL_SHARE))
-            n_fall = left - n_rise
-        else:
-            n_rise, n_fall = n_learnt // 2, max(int(1.5 * n_learnt), FALL_STEPS)
-            if n_rise + n_fall > left:
-                n_rise = int(left * n_rise / (n_rise + n_fall))
-                n_fall = left - n_rise
+    def _squeeze(self, n_steps):
+        """Let the price rise linearly to the high one."""
         self.phase = "squeeze"
-        yield from self._take(n_rise, lambda share: HIGH_PRICE * share)
+        yield from self._take(n_steps, lambda share: self.high_price * share)
+
+    def _relax(self, n_steps, n_most):
+        """Let the price fall geometrically to the low one, and look at what reopens."""
         self.phase = "relax"
-        if self.look_at is None:
-            yield from self._relax_between(0, 1, n_fall)
-            return []
-        return (yield from self._relax(n_fall, left - n_rise))
+        low = self.low_price / self.high_price
+        path, done = [], 0
+        while done < n_steps or (done < n_most and self._goes_on(path)):
+            yield from self._take(
+                min(self.every, (n_steps if done < n_steps else n_most) - done),
+                lambda share: self.high_price * low**share,
+                lambda share: 1.0 if self.look_at is None else LOW_STEP_SIZE**share,
+                start=done,
+                total=n_steps,
+            )
+            done += self.every
+            if self.look_at is not None:
+                path.append(self._look())
+                if done < n_steps and not _improves(path, STALE_LOOKS, STALE_GAIN):
+                    break
+        return path
 
-    def _relax_between(self, start, end, n_fall):
-        """Take the part of the price's fall between two shares of it."""
-
-        def fallen(low, share):
-            return low ** (start + share * (end - start))
-
-        yield from self._take(
-            round((end - start) * n_fall),
-            lambda share: HIGH_PRICE * fallen(self.low_price / HIGH_PRICE, share),
-            lambda share: fallen(LOW_STEP_SIZE, share),
-        )
-
-    def _relax(self, n_fall, left):
-        path = []
-        done = 0
-        while done < n_fall:
-            before, done = done, min(done + self.every, n_fall)
-            yield from self._relax_between(before / n_fall, done / n_fall, n_fall)
-            path.append(self._look())
-            if not _improves(path, STALE_LOOKS, STALE_GAIN):
-                break
-        longest = min(left, (1 + LAST_TIMES) * done)
-        while (
-            done < longest
+    def _goes_on(self, path):
+        """Say whether the low price still pays."""
+        return (
+            self.look_at is not None
             and _improves(path, LAST_LOOKS, LAST_GAIN)
             and not self._nothing_left(path[-1])
-        ):
-            n = min(self.every, longest - done)
-            yield from self._take(n, lambda share: self.low_price, lambda share: LOW_STEP_SIZE)
-            done += n
-            path.append(self._look())
-        return path
+        )
 
     def _choose(self, path):
         best = min(path, key=lambda look: look.loss)
@@ -265,18 +271,18 @@ class Schedule:
         end = self.step + n_steps
         end = min(end + -end % self.n_batches, self.n_steps)  # at the end of an epoch
         n_steps = end - self.step
-        widest = None if self.best is None else WIDER * self.best.openness
-        done = 0
-        while done < n_steps:
-            before, n = done, min(self.every, n_steps - done)
+        for done in range(0, n_steps, self.every):
             yield from self._take(
-                n, step_size=lambda share, before=before, n=n: 1 - (before + share * n) / n_steps
+                min(self.every, n_steps - done),
+                step_size=lambda share: 1 - share,
+                start=done,
+                total=n_steps,
             )
-            done += n
-            if self.look_at is not None:
-                look = self._look()
-                if look.loss < self.best.loss and look.openness <= widest:
-                    self.best = look
+            if self.look_at is None:
+                continue
+            look = self._look()
+            if look.loss < self.best.loss and look.openness <= WIDER * self.chosen.openness:
+                self.best = look
 
 
 def _improves(path, n_looks, gain):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ._network import build_network
-from ._schedule import Look, Schedule, is_priced, low_price
+from ._schedule import Look, Schedule, is_priced, prices
 from ._windows import Windows
 
 # Arrays up to this size (in the network's precision) are put on the device whole; from larger ones
@@ -443,8 +443,7 @@ def train(
     last = []
     schedule = best = None
     if is_priced(net.module_):
-        n_samples = len(training)
-        net.module_.gate.price = low_price(n_samples)
+        net.module_.gate.price, _ = prices(len(training))
         if phases:
             schedule = _make_schedule(
                 net, training, validation if stopping else None, n_epochs, patience

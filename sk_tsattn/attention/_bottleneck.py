@@ -252,5 +252,5 @@ class BottleneckLSTM(nn.Module):
         Z, gates, price = self.gate(X, mask)
         states = self.encoder(Z, mask)  # (B, T, H)
         context = torch.cat([states[:, -1], masked_mean(states, mask)[:, 0]], dim=1)  # (B, 2 H)
-        linear = GAIN * torch.einsum("btf,tfo->bo", Z, self.highway)
+        linear = torch.einsum("btf,tfo->bo", Z, self.highway)
         return self.head(self.dropout(context)) + linear, gates, price

@@ -11,9 +11,12 @@ from ._padding import zero_padding
 def cell_attention(weights: Tensor, mask: Tensor | None = None) -> Tensor:
     """Normalise non-negative ``weights`` (B, T, F) to a distribution over the observed cells.
 
-    A window whose weights are all zero has uniform attention, not a division by zero.
+    A weight of 0 stays exactly 0; but a window whose weights are all 0 has uniform attention, not a
+    division by zero.
     """
-    weights = zero_padding(weights + torch.finfo(weights.dtype).tiny, mask)
+    weights = zero_padding(weights, mask)
+    total = weights.sum(dim=(1, 2), keepdim=True)  # (B, 1, 1)
+    weights = torch.where(total > 0, weights, zero_padding(torch.ones_like(weights), mask))
     return weights / weights.sum(dim=(1, 2), keepdim=True)  # (B, T, F)
 
 
