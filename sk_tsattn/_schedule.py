@@ -15,9 +15,9 @@ LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
 LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 12, 4
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
-# Looks without a better one after which learning ends, in shares of n_iter_no_change: where half
-# of the variance is explained, or the error rises; and elsewhere.
-PATIENCE, LONG_PATIENCE = 0.4, 1.2
+# Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
+# error is below this share of that of predicting the mean, or rises; and elsewhere.
+PATIENCE, LONG_PATIENCE, LEARNT = 0.4, 1.2, 0.9
 # The relative fall of the loss that an open gate must be worth: at the peak, and at the end.
 HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
 # Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
@@ -45,7 +45,7 @@ def is_priced(network):
 def prices(n_samples):
     """Give the lowest and the highest price of an open gate with so many training windows."""
     low = min(max(LOW_PRICE, LOW_WINDOWS / n_samples), HIGH_PRICE)
-    return low, min(HIGH_PRICE, HIGH_WINDOWS / n_samples)
+    return low, max(low, min(HIGH_PRICE, HIGH_WINDOWS / n_samples))
 
 
 @dataclass
@@ -152,8 +152,7 @@ class Schedule:
         left = self.n_steps - self.step - n_refit
         path = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         if path:
-            self.chosen = self._choose(path)
-            self._go_back_to(self.chosen)
+            self._go_back_to(self._choose(path))
         yield from self._refit(n_refit)
         self.done = True
 
@@ -207,7 +206,7 @@ class Schedule:
                 self.best, n_stale = look, 0
             else:
                 n_stale += 1
-            learnt = self.best.loss < 0.9 * self.reference
+            learnt = self.best.loss < LEARNT * self.reference
             overfits = look.loss > (1 + GAIN) * self.best.loss
             patience = PATIENCE if learnt or overfits else LONG_PATIENCE
             is_stale = n_stale >= patience * self.n_iter_no_change
@@ -228,7 +227,8 @@ class Schedule:
         """Let the price fall geometrically to the low one, and look at what reopens."""
         self.phase = "relax"
         low = self.low_price / self.high_price
-        path, done = [], 0
+        path: list[Look] = []
+        done = 0
         while done < n_steps or (done < n_most and self._goes_on(path)):
             yield from self._take(
                 min(self.every, (n_steps if done < n_steps else n_most) - done),
@@ -260,7 +260,7 @@ class Schedule:
             excess, error = look.excess(best)
             return excess <= tolerance * error
 
-        return min(filter(is_good, path), key=lambda look: look.openness)
+        return min(filter(is_good, path), key=lambda look: look.openness, default=best)
 
     def _refit(self, n_steps):
         self.phase = "refit"
@@ -271,6 +271,7 @@ class Schedule:
         end = self.step + n_steps
         end = min(end + -end % self.n_batches, self.n_steps)  # at the end of an epoch
         n_steps = end - self.step
+        widest = None if self.best is None else WIDER * self.best.openness
         for done in range(0, n_steps, self.every):
             yield from self._take(
                 min(self.every, n_steps - done),
@@ -281,7 +282,7 @@ class Schedule:
             if self.look_at is None:
                 continue
             look = self._look()
-            if look.loss < self.best.loss and look.openness <= WIDER * self.chosen.openness:
+            if look.loss < self.best.loss and look.openness <= widest:
                 self.best = look
 
 

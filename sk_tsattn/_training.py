@@ -273,7 +273,7 @@ class Scheduled(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Prepare the first step."""
-        self.lrs_ = [group["lr"] for group in net.optimizer_.param_groups]
+        self.step_size_ = 1.0
         self.steps_ = self.schedule.steps()
         next(self.steps_)
 
@@ -282,9 +282,7 @@ class Scheduled(Callback):
         if not training:
             return
         next(self.steps_, None)
-        for group, lr in zip(net.optimizer_.param_groups, self.lrs_, strict=True):
-            if self.schedule.step_size < 1:
-                group["lr"] = lr * self.schedule.step_size
+        self._scale(net, self.schedule.step_size)
 
     def on_epoch_end(self, net, **kwargs):
         """Record where the schedule is."""
@@ -293,8 +291,14 @@ class Scheduled(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Leave the optimizer as it was."""
-        for group, lr in zip(net.optimizer_.param_groups, self.lrs_, strict=True):
-            group["lr"] = lr
+        self._scale(net, 1.0)
+
+    def _scale(self, net, step_size):
+        """Change the learning rate by a factor, whatever else changes it."""
+        if step_size != self.step_size_:
+            for group in net.optimizer_.param_groups:
+                group["lr"] *= step_size / self.step_size_
+            self.step_size_ = step_size
 
 
 def make_network(*, dtype, **sizes):

@@ -1,0 +1,409 @@
+"""The bottleneck: what its gates hide, how they are trained, and what its attention shows."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import mean_squared_error
+
+from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn._schedule import Look, Schedule, prices
+from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
+from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _expected, _sampled
+from sk_tsattn.datasets import make_fixed_cells, make_marked_cell
+
+B, T, F = 5, 6, 4
+every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
+rng = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def windows(n=B, dtype=torch.float64):
+    return torch.randn(n, T, F, dtype=dtype)
+
+
+def network_with(mode="both", *, logits, read=8.0):
+    """A network whose gates have these logits, in every window."""
+    network = BottleneckLSTM(T, F, 1, attention_mode=mode, hidden_size=8).double().eval()
+    with torch.no_grad():
+        network.gate.bias.copy_(torch.as_tensor(logits) / GAIN)
+        network.gate.read.fill_(read / GAIN)
+    return network
+
+
+def one_open_cell():
+    logits = torch.full((T, F), -8.0)
+    logits[2, 1] = 8.0
+    return logits
+
+
+# ------------------------------------------------------------------------------ gates
+
+
+def test_a_closed_cell_has_no_influence_and_no_attention():
+    network, X = network_with(logits=one_open_cell()), windows()
+    prediction, weights = network.attend(X)
+    other = torch.randn_like(X)
+    other[:, 2, 1] = X[:, 2, 1]
+    torch.testing.assert_close(network(other), prediction, rtol=0, atol=0)
+    other[:, 2, 1] += 1
+    assert not torch.allclose(network(other), prediction)
+    expected = torch.zeros(B, T, F).double()
+    expected[:, 2, 1] = 1
+    torch.testing.assert_close(weights["cell"], expected, rtol=0, atol=0)
+    torch.testing.assert_close(weights["gate"], expected, rtol=0, atol=0)
+
+
+@every_mode
+def test_where_all_is_closed_the_prediction_is_a_constant_and_attention_uniform(mode):
+    network = network_with(mode, logits=-8.0)
+    prediction, weights = network.attend(windows())
+    torch.testing.assert_close(prediction, prediction[:1].expand(B, 1))
+    assert (weights.pop("gate") == 0).all()
+    for weight in weights.values():
+        torch.testing.assert_close(weight, torch.full_like(weight, 1 / weight[0].numel()))
+
+
+@pytest.mark.parametrize("logit", [-2.0, 0.0, 1.5])
+def test_gates_are_drawn_closed_as_often_as_the_formula_says(logit):
+    gates, _ = _sampled(torch.full((1, 200, 200), logit, dtype=torch.float64), BOUND)
+    # Louizos et al. (2018), eq. 12; the standard error of the share is at most .0025.
+    p_open = 1 / (1 + np.exp(SHIFT - logit))
+    assert (gates > 0).double().mean().item() == pytest.approx(p_open, abs=0.0125)
+    assert (gates >= 0).all()
+    assert (gates <= 1).all()
+    assert (gates == 1).any()
+
+
+def test_a_clearly_closed_gate_is_exactly_0_and_a_clearly_open_one_exactly_1():
+    gates = _expected(torch.tensor([-BOUND, -2.5, 0.0, 2.5, BOUND]), BOUND)
+    torch.testing.assert_close(gates, torch.tensor([0, 0, 0.5, 1, 1]), rtol=0, atol=1e-6)
+
+
+@given(st.floats(-BOUND, BOUND), st.floats(-BOUND, BOUND))
+def test_a_more_open_gate_costs_more_and_a_fully_open_one_costs_1(one, other):
+    low, high = sorted([one, other])
+    costs = [_sampled(torch.full((1, 1, 1), x).double(), BOUND)[1].item() for x in (low, high)]
+    assert 0 < costs[0] <= costs[1] <= 1 + 1e-9
+    assert _sampled(torch.full((1, 1, 1), BOUND).double(), BOUND)[1].item() == pytest.approx(1)
+
+
+def test_gradients_of_gates_and_cost_are_those_of_the_formula():
+    def function(logits):
+        torch.manual_seed(1)  # the same noise each time
+        return _sampled(logits, BOUND)
+
+    logits = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(1, 3, 4).requires_grad_()
+    assert torch.autograd.gradcheck(function, (logits,))
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_logit_at_its_bound_is_moved_inwards_alone(side):
+    logits = torch.full((1, 1, 1), side * (BOUND + 0.5)).double().requires_grad_()
+    for direction in (-1, 1):  # of a step that a descent would take
+        logits.grad = None
+        _, cost = _sampled(logits, BOUND)
+        (-direction * cost).sum().backward()
+        assert (logits.grad != 0).item() == (direction == -side)
+
+
+def test_windows_get_gates_of_their_own_only_through_what_is_read():
+    network, X = network_with(logits=0.0), windows()
+    with torch.no_grad():
+        network.gate.out.weight.normal_()
+    gates = network.attend(X)[1]["gate"]
+    assert gates.std(dim=0).max() > 0.01
+    with torch.no_grad():
+        network.gate.read.fill_(-8.0)
+    gates = network.attend(X)[1]["gate"]
+    torch.testing.assert_close(gates, gates[:1].expand_as(gates))
+
+
+def test_training_gives_a_price_in_units_of_the_loss_and_prediction_gives_none():
+    gate = BottleneckGate(T, F).double()
+    X = windows()
+    gate.price = 0.1
+    _, _, price = gate.train()(X)
+    assert price.shape == (B,)
+    # All gates start open: T F cells, and half of it for reading as many.
+    assert 0.5 * 0.1 * T * F < price.mean().item() < 1.5 * 0.1 * T * F
+    gate.sampled = False
+    assert (gate(X)[2] == 0).all()
+    assert (gate.eval()(X)[2] == 0).all()
+
+
+# ------------------------------------------------------------------------------ the schedule
+
+
+class FakeNetwork:
+    """As much of a network as a schedule needs."""
+
+    def __init__(self, tolerance=1.0):
+        self.tolerance = tolerance
+        self.gate = torch.nn.Identity()
+        self.gate.price, self.gate.sampled = 0.0, True
+        self.loaded = 0
+
+    def state_dict(self):
+        return {"step": self.loaded}
+
+    def load_state_dict(self, state):
+        self.loaded = state["step"]
+
+
+def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=1.0):
+    """Run a schedule as training does; return it and a record of (phase, price, step size).
+
+    ``measure`` gives the validation loss and the openness in a phase; None is no validation part.
+    """
+    network = FakeNetwork(tolerance)
+
+    def look():
+        loss, openness = measure(schedule.phase)
+        return Look(loss + torch.tensor([-0.01, 0.0, 0.01]), torch.ones(3), openness)
+
+    schedule = Schedule(
+        network,
+        n_steps=n_epochs * n_batches,
+        n_batches=n_batches,
+        n_samples=n_samples,
+        n_iter_no_change=10,
+        reset_optimizer=lambda: None,
+        look=None if measure is None else look,
+        reference=1.0,
+    )
+    record = []
+    steps = schedule.steps()
+    next(steps)
+    for step in range(1, n_epochs * n_batches + 1):
+        network.loaded = step  # what a step of the optimizer changes
+        record.append((schedule.phase, network.gate.price, schedule.step_size))
+        next(steps, None)
+        if step % n_batches == 0 and schedule.done:
+            break
+    schedule.finish()
+    return schedule, record
+
+
+def at_random(seed):
+    numbers = np.random.default_rng(seed)
+    return lambda phase: (numbers.uniform(0.1, 1), numbers.uniform())
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 10**6), st.integers(0, 99))
+def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(n_epochs, n_batches, n_samples, seed):
+    for measure in (None, at_random(seed)):
+        schedule, record = run(measure, n_epochs=n_epochs, n_batches=n_batches, n_samples=n_samples)
+        assert len(record) <= n_epochs * n_batches
+        assert len(record) % n_batches == 0
+        low, high = prices(n_samples)
+        assert all(0 <= price <= max(low, high) for _, price, _ in record)
+        assert all(0 < size <= 1 for _, _, size in record)
+        order = ["learn", "squeeze", "relax", "refit"]
+        assert sorted((phase for phase, _, _ in record), key=order.index) == [r[0] for r in record]
+        assert schedule.network.gate.sampled
+        if measure is not None:
+            assert schedule.network.loaded == schedule.best.step
+
+
+def test_the_price_rises_linearly_and_falls_geometrically_to_its_low_end():
+    _, record = run(n_samples=640)
+    low, high = prices(640)
+    rise = [price for phase, price, _ in record if phase == "squeeze"]
+    fall = [price for phase, price, _ in record if phase == "relax"]
+    np.testing.assert_allclose(np.diff(rise), np.diff(rise)[0])
+    np.testing.assert_allclose(fall, high * (low / high) ** (np.arange(len(fall)) / len(fall)))
+    assert all(price == 0 for phase, price, _ in record if phase in ("learn", "refit"))
+
+
+@given(st.integers(1, 10**9))
+def test_the_low_price_is_never_above_the_high_one(n_samples):
+    low, high = prices(n_samples)
+    assert 0 < low <= high <= 0.15
+    assert low >= min(11 / n_samples, 0.15)
+
+
+def test_the_sparsest_look_within_the_tolerance_is_chosen():
+    # Losses differ by the same in every window, so that any difference is significant.
+    path = iter([(0.5, 0.1), (0.2, 0.5), (0.2, 0.3), (0.2, 0.35), *[(0.2, 0.8)] * 1000])
+    schedule, _ = run(lambda phase: next(path) if phase == "relax" else (0.6, 1.0), n_epochs=200)
+    assert schedule.best.loss == pytest.approx(0.2)
+    assert schedule.best.openness == 0.3
+
+
+@pytest.mark.parametrize(
+    ("refit", "wide", "kept"), [(0.1, 0.5, True), (0.1, 0.6, False), (0.3, 0.5, False)]
+)
+def test_a_refit_is_kept_only_where_it_is_better_and_not_wider(refit, wide, kept):
+    schedule, record = run(
+        {"learn": (0.6, 1.0), "relax": (0.2, 0.5), "refit": (refit, wide)}.get, n_epochs=200
+    )
+    assert record[-1][0] == "refit"
+    assert schedule.best.loss == pytest.approx(refit if kept else 0.2)
+
+
+# ------------------------------------------------------------------------------ the estimator
+
+
+def fitted(make=make_fixed_cells, *, n_samples=600, noise=0.1, seed=0, **options):
+    X, y, drivers = make(n_samples, n_timesteps=8, n_features=4, noise=noise, random_state=seed)
+    model = AttentionLSTMRegressor(hidden_size=16, random_state=seed, **options).fit(X, y)
+    return model, X, y, drivers
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_attention_lies_on_the_cells_that_drive_the_target(early_stopping):
+    model, X, y, drivers = fitted(early_stopping=early_stopping)
+    cell = model.attention_weights(X).cell
+    assert (cell * drivers).sum(axis=(1, 2)).mean() > 0.75  # uniform would be .06
+    assert model.gates_[~drivers[0]].mean() < 0.05
+    assert model.gates_[drivers[0]].min() > 0.9
+    assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(("mode", "axis"), [("time", 1), ("feature", 0)])
+def test_steps_and_features_that_drive_the_target_are_found(mode, axis):
+    model, _, _, drivers = fitted(attention_mode=mode, n_samples=2000)
+    true = drivers[0].any(axis=axis)
+    attention = getattr(model, f"{mode}_attention_")
+    assert attention[true].sum() > 0.9
+    assert model.gates_.shape == attention.shape
+
+
+def test_attention_follows_the_cell_that_another_feature_marks():
+    model, X, y, drivers = fitted(make_marked_cell, n_samples=1500)
+    weights = model.attention_weights(X)
+    _, _, seen = make_marked_cell(
+        1500, n_timesteps=8, n_features=4, random_state=0, count_markers=True
+    )
+    assert (weights.cell * seen).sum(axis=(1, 2)).mean() > 0.8
+    chance = 1 / 8
+    assert (weights.gate * drivers).sum(axis=(1, 2)).mean() > 4 * chance
+    assert model.score(X, y) > 0.8
+
+
+def test_where_nothing_can_be_learnt_the_gates_are_closed():
+    X, noise = rng.normal(size=(600, 8, 4)), rng.normal(size=600)
+    model = AttentionLSTMRegressor(hidden_size=16, random_state=0).fit(X, noise)
+    assert model.gates_.sum() < 1
+    learnable = fitted()[0]
+    assert learnable.gates_.sum() > 1.9
+
+
+def test_a_noisy_target_is_predicted_better_than_by_the_plain_lstm():
+    make = {"n_timesteps": 12, "n_features": 6, "noise": 1.0, "random_state": 3}
+    X, y, _ = make_fixed_cells(2000, **make)
+    scores = {
+        mode: AttentionLSTMRegressor(attention_mode=mode, random_state=0)
+        .fit(X[:800], y[:800])
+        .score(X[800:], y[800:])
+        for mode in ("both", None)
+    }
+    assert scores["both"] > scores[None] + 0.05
+
+
+def test_refits_agree_on_the_features():
+    importances = [fitted(seed=0, n_samples=600)[0].feature_attention_]
+    X, y, _ = make_fixed_cells(600, n_timesteps=8, n_features=4, random_state=0)
+    importances += [
+        AttentionLSTMRegressor(hidden_size=16, random_state=seed).fit(X, y).feature_attention_
+        for seed in (1, 2)
+    ]
+    for other in importances[1:]:
+        np.testing.assert_allclose(other, importances[0], atol=0.05)
+
+
+def test_attention_does_not_depend_on_the_units_of_the_inputs():
+    X, y, _ = make_fixed_cells(600, n_timesteps=8, n_features=4, random_state=0)
+    raw = X * np.array([1e-4, 1.0, 1e3, 1e5]) + np.array([0, 5, -100, 1e6])
+    options = {"hidden_size": 16, "random_state": 0}
+    one = AttentionLSTMRegressor(**options).fit(X, y)
+    other = AttentionLSTMRegressor(**options).fit(raw, 1000 * y + 7)
+    np.testing.assert_allclose(other.attention_, one.attention_, atol=0.02)
+
+
+def test_history_tells_phase_and_price_of_every_epoch():
+    model, _, _, _ = fitted()
+    history = model.history_
+    assert list(history.phase.unique()) == ["learn", "squeeze", "relax", "refit"]
+    assert (history.price[history.phase == "learn"] == 0).all()
+    assert (history.price[history.phase == "relax"] > 0).all()
+    plain = AttentionLSTMRegressor(attention_mode=None, max_epochs=2).fit(
+        rng.normal(size=(60, 4, 2)), rng.normal(size=60)
+    )
+    assert "phase" not in plain.history_
+
+
+def test_the_weights_are_those_of_the_best_look():
+    X, y, _ = make_fixed_cells(800, n_timesteps=8, n_features=4, random_state=0)
+    # One batch an epoch: a look is then an epoch's end, whose loss is on record.
+    model = AttentionLSTMRegressor(hidden_size=16, random_state=0, batch_size=600)
+    model.fit(X[:600], y[:600], X_val=X[600:], y_val=y[600:])
+    error = mean_squared_error(y[600:], model.predict(X[600:])) / y[:600].var()
+    assert error == pytest.approx(model.history_.valid_loss[model.n_iter_ - 1], rel=1e-3)
+
+
+def test_more_tolerance_is_never_denser():
+    options = {"make": make_marked_cell, "noise": 1.0, "early_stopping": True}
+    used = [
+        fitted(attention_params={"tolerance": tolerance}, **options)[0].gates_.sum()
+        for tolerance in (0.0, 5.0)
+    ]
+    assert used[1] <= used[0] * 1.02
+
+
+def test_a_weight_of_k_equals_k_copies_in_distribution():
+    X = rng.normal(size=(40, 3, 2))
+    weight = np.repeat([1, 3], 20)
+    y = np.where(weight == 1, X[:, 1, 0], -X[:, 1, 0])  # which of the two depends on the weights
+    predictions = {"weighted": [], "copied": [], "unweighted": []}
+    for seed in range(16):
+        model = AttentionLSTMRegressor(
+            hidden_size=4, max_epochs=30, lr=0.02, batch_size=200, random_state=seed
+        )
+        predictions["weighted"].append(model.fit(X, y, sample_weight=weight).predict(X))
+        copied = model.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+        predictions["copied"].append(copied.predict(X))
+        predictions["unweighted"].append(model.fit(X, y).predict(X))
+    means = {name: np.mean(p, axis=0) for name, p in predictions.items()}
+    difference = np.array(predictions["weighted"]) - predictions["copied"]
+    error = difference.std(axis=0, ddof=1) / 4  # of the mean of 16
+    z = (means["weighted"] - means["copied"]) / error
+    assert np.sqrt((z**2).mean()) < 2.5
+    # The test can tell: without the weights the prediction is another one.
+    other = means["unweighted"] - means["copied"]
+    assert np.sqrt((other**2).mean()) > 2 * np.sqrt(
+        ((means["weighted"] - means["copied"]) ** 2).mean()
+    )
+
+
+def test_partial_fit_draws_gates_at_the_low_price_and_learns():
+    X, y, _ = make_fixed_cells(600, n_timesteps=8, n_features=4, random_state=0)
+    model = AttentionLSTMRegressor(hidden_size=16, random_state=0, lr=0.01)
+    for _ in range(60):
+        model.partial_fit(X, y)
+    assert model.score(X, y) > 0.8
+    assert model.net_.module_.gate.price == prices(600)[0]
+    assert "phase" not in model.history_
+
+
+def test_warm_start_runs_the_phases_again():
+    X, y, _ = make_fixed_cells(300, n_timesteps=8, n_features=4, random_state=0)
+    model = AttentionLSTMRegressor(max_epochs=20, warm_start=True, random_state=0).fit(X, y)
+    model.fit(X, y)
+    phases = model.history_.phase
+    assert len(phases) == model.n_iter_ == 40
+    assert list(phases[:20]) == list(phases[20:])
+
+
+def test_gates_are_asked_for_in_vain_elsewhere():
+    X, y = rng.normal(size=(30, 4, 2)), rng.normal(size=30)
+    for options in ({"attention": "bahdanau"}, {"attention_mode": None}):
+        model = AttentionLSTMRegressor(max_epochs=1, **options).fit(X, y)
+        with pytest.raises(AttributeError, match=r"has no gates_: .*attention='bottleneck'"):
+            _ = model.gates_
