@@ -120,8 +120,8 @@ def attention_on(shares, data):
     """Summarise the attention on what cannot matter, and on what gets most."""
     found = {"heaviest": data.names[int(np.argmax(shares))]}
     if data.irrelevant.any():
-        # 1 is the heaviest; equal shares have the mean of their ranks.
-        ranks = rankdata(-shares)[data.irrelevant]
+        # 1 is the heaviest; of equal shares (closed gates are exactly 0) all have the last rank.
+        ranks = rankdata(-shares, method="max")[data.irrelevant]
         found |= {
             "irrelevant": float(shares[data.irrelevant].sum()),
             "largest": float(shares[data.irrelevant].max()),

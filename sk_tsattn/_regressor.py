@@ -28,6 +28,8 @@ ATTENTION_ATTRIBUTES = {
     "feature_attention_": ("feature", ("feature", "both")),
     "attention_": ("cell", ("both",)),
 }
+# Those of gates that can close.
+GATE_ATTRIBUTES = ("gates_", "read_gates_")
 
 
 class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -117,6 +119,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     batch_size : int, default=64
         Windows in an optimisation step. More is faster on large data, with fewer steps an epoch.
+        With a few hundred windows choose fewer, such as 16: ``"bottleneck"`` wants 1,500 steps
+        or more in all.
 
     weight_decay : float, default=0.0
         Decoupled decay of all weights towards 0 (Loshchilov and Hutter 2019); more is smoother.
@@ -179,6 +183,12 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         their sum is the number of cells (steps, features) that are used. If all are 0, nothing
         was found that predicts: the prediction is a constant, and the attention, which is then
         uniform, means nothing.
+
+    read_gates_ : ndarray of shape (n_timesteps, n_features)
+        With ``"bottleneck"``: which cells the gates of a window depend on, the same for all
+        windows: 1 is read, 0 is not. A marker or a switch, which only tells where to look, is
+        read here, whether or not its own gate is open. All are about 0 where every window has the
+        same gates.
 
     n_features_in_ : int
         Number of features, for windows too.
@@ -317,9 +327,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             if mode in modes:
                 why = "it is not fitted yet; call fit"
             raise AttributeError(f"{type(self).__name__} has no {name}: {why}.")
-        if name == "gates_":
+        if name in GATE_ATTRIBUTES:
             raise AttributeError(
-                f"{type(self).__name__} has no gates_: gates that can close are those of "
+                f"{type(self).__name__} has no {name}: gates that can close are those of "
                 f"attention='bottleneck', in a fitted estimator with an attention_mode. Got "
                 f"attention={self.__dict__.get('attention')!r} and "
                 f"attention_mode={self.__dict__.get('attention_mode')!r}."
@@ -447,7 +457,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             self._dtype = "float64" if double else "float32"
             self._seed = self._draw_seed()
             self._learn_scales(windows.select(kept), y_checked[kept], weight[kept])
-            for name in (*ATTENTION_ATTRIBUTES, "gates_"):
+            for name in (*ATTENTION_ATTRIBUTES, *GATE_ATTRIBUTES):
                 self.__dict__.pop(name, None)
             self.net_ = self._make_net()
         else:
@@ -600,6 +610,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 setattr(self, name, sums[axes] / sums[axes].sum())
         if "gate" in sums:
             self.gates_ = sums["gate"] / weight.sum()
+            self.read_gates_ = training.read_gates(self.net_)
 
     def predict(self, X, *, groups=None):
         """Predict the target of each window or row.

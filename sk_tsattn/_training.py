@@ -539,6 +539,12 @@ def attend(net, dataset):
         yield {axes: w.numpy().astype(np.float64) for axes, w in weights.items()}
 
 
+@torch.no_grad()
+def read_gates(net):
+    """Give what may steer gates that have a price, (T, F), as a float64 array."""
+    return net.module_.gate.read_gates().cpu().numpy().astype(np.float64)
+
+
 def _run(net, dataset, method):
     """Call ``method`` on all batches without gradients; yield its results on the CPU."""
     net.module_.eval()  # a callback may predict in the middle of training

@@ -282,6 +282,9 @@ def test_attention_follows_the_cell_that_another_feature_marks():
         1500, n_timesteps=8, n_features=4, random_state=0, count_markers=True
     )
     assert (weights.cell * seen).sum(axis=(1, 2)).mean() > 0.8
+    # Feature 2 holds the mark: what steers the gates is read, at every step.
+    assert model.read_gates_[:, 2].min() > 0.5
+    assert np.delete(model.read_gates_, 2, axis=1).max() < 0.5
     chance = 1 / 8
     assert (weights.gate * drivers).sum(axis=(1, 2)).mean() > 4 * chance
     assert model.score(X, y) > 0.8
@@ -405,5 +408,6 @@ def test_gates_are_asked_for_in_vain_elsewhere():
     X, y = rng.normal(size=(30, 4, 2)), rng.normal(size=30)
     for options in ({"attention": "bahdanau"}, {"attention_mode": None}):
         model = AttentionLSTMRegressor(max_epochs=1, **options).fit(X, y)
-        with pytest.raises(AttributeError, match=r"has no gates_: .*attention='bottleneck'"):
-            _ = model.gates_
+        for name in ("gates_", "read_gates_"):
+            with pytest.raises(AttributeError, match=rf"has no {name}: .*attention='bottleneck'"):
+                getattr(model, name)
