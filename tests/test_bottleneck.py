@@ -385,6 +385,11 @@ def test_a_weight_of_k_equals_k_copies_in_distribution():
     )
 
 
+def test_a_negative_tolerance_is_refused():
+    with pytest.raises(ValueError, match=r"tolerance must be .* >= 0. Got -1 instead"):
+        fitted(attention_params={"tolerance": -1})
+
+
 def test_partial_fit_draws_gates_at_the_low_price_and_learns():
     X, y, _ = make_fixed_cells(600, n_timesteps=8, n_features=4, random_state=0)
     model = AttentionLSTMRegressor(hidden_size=16, random_state=0, lr=0.01)

@@ -168,14 +168,21 @@ class BottleneckGate(nn.Module):
 
 
 class BottleneckLSTM(nn.Module):
-    """Gates → LSTM → linear on its newest and its mean state, ``[h_T; mean_t h_t]``.
+    r"""Gates → LSTM and, beside it, a linear map of the open cells.
+
+    .. math:: \hat y = V\,[h_T; \tfrac{1}{T} \textstyle\sum_t h_t] + c + \sum_{t,f} U_{tf}\, z_{tf},
+        \qquad h = \mathrm{LSTM}([z_1; p_1] \dots [z_T; p_T])
 
     In training, :class:`BottleneckGate` draws its gates and asks a price for those that are open,
     which ``forward`` gives beside the prediction. Attention is the gates, normalised. Gates alone
     say how much of the input is used at all: where nothing can be learnt, all of them close.
 
     The mean state is there because closed cells lie between an open one and the newest step; the
-    LSTM need not carry a value across all of them.
+    LSTM need not carry a value across all of them. What is linear is learnt in a few epochs by U.
+
+    What steers the gates passes beside them: a gate that is a function of a cell which is itself
+    closed lets the network know something of that cell. Which cells those may be is in
+    :meth:`BottleneckGate.read_gates`.
 
     Parameters
     ----------
@@ -189,12 +196,18 @@ class BottleneckLSTM(nn.Module):
         Training ends with the sparsest gates whose validation error is at most this many standard
         errors (of the paired differences) above the lowest. 0 is the lowest error; more is sparser.
 
+    Raises
+    ------
+    ValueError
+        If ``tolerance`` is negative.
+
     **Shape**: (B, T, F), mask (B, T) or None → (B, O); in training also the price (B,).
 
     **Source**: gates and their cost as in Louizos, Welling and Kingma, "Learning Sparse Neural
     Networks through L0 Regularization" (ICLR 2018), eq. 10 to 13, on cells of the input instead of
     weights; hiding input to explain as in Schulz et al., "Restricting the Flow: Information
-    Bottlenecks for Attribution" (ICLR 2020). The scorer and the training are this library's own.
+    Bottlenecks for Attribution" (ICLR 2020); the linear map as in LSTNet (Lai et al., SIGIR 2018,
+    section 3.6). The scorer and the training are this library's own.
 
     Examples
     --------
@@ -219,6 +232,11 @@ class BottleneckLSTM(nn.Module):
         tolerance: float = 1.0,
     ) -> None:
         super().__init__()
+        if not tolerance >= 0:
+            raise ValueError(
+                f"tolerance must be a number of standard errors >= 0. Got {tolerance!r} instead; "
+                "0 takes the lowest error, 1 is the default."
+            )
         self.attention_mode = attention_mode
         self.tolerance = tolerance
         self.gate = BottleneckGate(n_timesteps, n_features, attention_mode=attention_mode)
