@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-sklearn-versions benchmark benchmark-believability benchmark-real clean
+.PHONY: demo pictures test test-sklearn-versions benchmark benchmark-believability benchmark-real clean
 
 demo: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python examples/quickstart.py
@@ -18,6 +18,10 @@ test: $(VENV)/.installed
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/mechanisms.py
+
+# The three pictures of the README.
+pictures: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python examples/readme_pictures.py --folder docs/images
 
 # Does attention point at the truth, on made data and on real data? Hours: see --help for less.
 benchmark-believability: $(VENV)/.installed-benchmark

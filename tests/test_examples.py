@@ -22,9 +22,15 @@ SETTINGS = {
     },
     "four_questions": {"n_samples": 300, "max_epochs": 1},
     "inspect_attention": {"n_samples": 200, "max_epochs": 1, "picture": "inspected.png"},
+    "limits_of_attention": {"n_samples": 200, "max_epochs": 1},
+    "readme_pictures": {"n_rows": 900, "max_epochs": 1},
     "forecast_panel": {"n_series": 3, "n_hours": 150, "n_ahead": 30, "max_epochs": 1},
 }
-PICTURES = {"quickstart": ["attention.png"], "inspect_attention": ["inspected.png"]}
+PICTURES = {
+    "quickstart": ["attention.png"],
+    "inspect_attention": ["inspected.png"],
+    "readme_pictures": ["attention_map.png", "attention_sample.png", "faithfulness.png"],
+}
 
 
 def files_of_the_repository():
