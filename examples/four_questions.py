@@ -138,10 +138,11 @@ def point_4(n_samples, max_epochs):
     train, test = slice(0, n_samples), slice(n_samples, None)
     print("   Input -> feature attention -> LSTM -> time attention -> output, and its parts, on")
     print("   y = three cells of three features at three times:")
-    print("      mode         R²   attention on the true cells, steps or features")
-    for mode in ("time", "feature", "both"):
+    print("      attention   mode         R²   attention on the true cells, steps or features")
+    pairs = [("bahdanau", mode) for mode in ("time", "feature", "both")]
+    for attention, mode in [*pairs, ("bottleneck", "both")]:
         model = AttentionLSTMRegressor(
-            attention_mode=mode, max_epochs=max_epochs, random_state=0
+            attention=attention, attention_mode=mode, max_epochs=max_epochs, random_state=0
         ).fit(X[train], y[train])
         true = drivers[0]
         shares = []
@@ -151,10 +152,10 @@ def point_4(n_samples, max_epochs):
             shares.append(f"steps {model.time_attention_[true.any(axis=1)].sum():.2f}")
         if mode != "time":
             shares.append(f"features {model.feature_attention_[true.any(axis=0)].sum():.2f}")
-        print(f"      {mode:9s} {model.score(X[test], y[test]):5.2f}   {', '.join(shares)}")
+        print(f"      {attention:11s} {mode:9s} {model.score(X[test], y[test]):5.2f}   {', '.join(shares)}")
     steps, features = true.any(axis=1), true.any(axis=0)
     print(
-        f"      (by chance)       cells {true.mean():.2f}, steps {steps.mean():.2f}, "
+        f"      (by chance)                   cells {true.mean():.2f}, steps {steps.mean():.2f}, "
         f"features {features.mean():.2f}"
     )
     print("   That order is right: the features are weighed while they still are features, the")

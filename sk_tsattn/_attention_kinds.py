@@ -229,6 +229,12 @@ def draw_time(display, ax, max_features):
     return ax, {"time": ax}
 
 
+def _short(number):
+    """Write a number in three digits or, if it is large, whole."""
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+
+
+
 def draw_faithfulness(display, ax, max_features):
     """Draw how the error changes as the input goes, or comes, in the order of attention."""
     del max_features
@@ -259,7 +265,8 @@ def draw_faithfulness(display, ax, max_features):
             label = str(order)
             if display.areas is not None and (order, kind) in display.areas.index:
                 area = display.areas.loc[(order, kind)]
-                label += f": area {area['area']:.3g} [{area['low']:.3g}, {area['high']:.3g}]"
+                area, low, high = (_short(area[key]) for key in ("area", "low", "high"))
+                label += f": area {area} [{low}, {high}]"
             panel.plot(part["fraction"], part["error"], color=color, linestyle=line, label=label)
             panel.fill_between(
                 part["fraction"], part["low"], part["high"], color=color, alpha=0.2, linewidth=0

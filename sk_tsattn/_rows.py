@@ -175,7 +175,12 @@ def check_rows(estimator, X, *, lookback, groups, reset):
     if values.ndim == 3:
         values = _check_windows(values, estimator, name, lookback, reset)
     if not named:
-        one = values if values.ndim == 2 else values[0]
+        one = values
+        if values.ndim == 3:
+            one = values[0]
+            names = getattr(estimator, "feature_names_in_", ())
+            if not reset and len(names) == one.shape[1]:  # windows cannot have names: no warning
+                one = pd.DataFrame(one, columns=names)
         validate_data(estimator, one, reset=reset, skip_check_array=True)
     columns = list(getattr(estimator, "feature_names_in_", range(values.shape[-1])))
     codes, series, times = _series_of(frame, groups, len(values), lookback)

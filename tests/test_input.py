@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -373,6 +374,14 @@ def test_names_of_features_are_checked_at_predict():
         model.predict(FRAME[["wind", "temp", "rain"]])
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         model.predict(ROWS)
+
+
+def test_windows_may_follow_a_data_frame_without_a_warning():
+    model = quick(lookback=3).fit(FRAME, TARGET)
+    assert model.predict(ROWS[None, :3]).shape == (1,)  # any warning is an error
+    with pytest.raises(ValueError, match="features"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.predict(ROWS[None, :3, 1:])
 
 
 def test_several_series_need_a_label_for_each_row(no_training):
