@@ -152,7 +152,8 @@ def point_4(n_samples, max_epochs):
             shares.append(f"steps {model.time_attention_[true.any(axis=1)].sum():.2f}")
         if mode != "time":
             shares.append(f"features {model.feature_attention_[true.any(axis=0)].sum():.2f}")
-        print(f"      {attention:11s} {mode:9s} {model.score(X[test], y[test]):5.2f}   {', '.join(shares)}")
+        r2 = model.score(X[test], y[test])
+        print(f"      {attention:11s} {mode:9s} {r2:5.2f}   {', '.join(shares)}")
     steps, features = true.any(axis=1), true.any(axis=0)
     print(
         f"      (by chance)                   cells {true.mean():.2f}, steps {steps.mean():.2f}, "

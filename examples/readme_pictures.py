@@ -5,7 +5,6 @@ average, for one window, and put to the test. Run it with ``make pictures``.
 """
 
 import argparse
-import warnings
 from pathlib import Path
 
 from sklearn.metrics import root_mean_squared_error
@@ -70,18 +69,16 @@ def main(n_rows=20_000, max_epochs=40, random_state=0, folder="."):
     save(display, "attention_sample.png")
 
     windows, targets, _ = make_windows(X_new, y_new, lookback=LOOKBACK, horizon="nowcast")
-    with warnings.catch_warnings():  # windows have no names, as the rows of the fit had
-        warnings.filterwarnings("ignore", message="X does not have valid feature names")
-        result = faithfulness(
-            model,
-            windows[::2],
-            targets[::2],
-            n_steps=22,
-            n_repeats=2,
-            n_bootstrap=200,
-            block_length=LOOKBACK,
-            random_state=random_state,
-        )
+    result = faithfulness(
+        model,
+        windows[::2],
+        targets[::2],
+        n_steps=22,
+        n_repeats=2,
+        n_bootstrap=200,
+        block_length=LOOKBACK,
+        random_state=random_state,
+    )
     save(AttentionDisplay.from_faithfulness(result), "faithfulness.png")
     print("\nMean rise of the squared error while cells are taken away, or few are given")
     print(result.areas[["area", "low", "high"]].round(1).to_string())

@@ -234,7 +234,6 @@ def _short(number):
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
 
 
-
 def draw_faithfulness(display, ax, max_features):
     """Draw how the error changes as the input goes, or comes, in the order of attention."""
     del max_features
@@ -265,8 +264,8 @@ def draw_faithfulness(display, ax, max_features):
             label = str(order)
             if display.areas is not None and (order, kind) in display.areas.index:
                 area = display.areas.loc[(order, kind)]
-                area, low, high = (_short(area[key]) for key in ("area", "low", "high"))
-                label += f": area {area} [{low}, {high}]"
+                label += f": area {_short(area['area'])}"
+                label += f" [{_short(area['low'])}, {_short(area['high'])}]"
             panel.plot(part["fraction"], part["error"], color=color, linestyle=line, label=label)
             panel.fill_between(
                 part["fraction"], part["low"], part["high"], color=color, alpha=0.2, linewidth=0
