@@ -22,6 +22,9 @@ from ._windows import Windows
 RESIDENT_BYTES = 2**28
 # Windows at a time where nothing is learnt.
 INFERENCE_BATCH = 512
+# A price is in units of the loss, but not of a smaller one than this share of the target's variance:
+# where nothing is left to explain, what explains nothing would be free otherwise.
+LEAST_LOSS = 0.002
 # Skorch's options that net_params must leave alone: what serves instead.
 RESERVED = {
     "batch_size": "set the parameter batch_size",
@@ -167,7 +170,8 @@ class WeightedLoss(nn.Module):
         """Weigh the losses of a batch.
 
         A network in training may give a price (B,) beside its prediction. Prices are in units of
-        the loss itself, and are learnt from without being counted: the value stays the loss.
+        the loss itself (or of the least that counts), and are learnt from without being counted:
+        the value stays the loss.
         """
         price = None
         if isinstance(prediction, tuple):
@@ -176,7 +180,7 @@ class WeightedLoss(nn.Module):
         loss = (self.per_sample(prediction, y) * weight).mean()
         if price is None:
             return loss
-        priced = (price * weight).mean() * loss.detach()
+        priced = (price * weight).mean() * loss.detach().clamp(min=LEAST_LOSS)
         return loss + priced - priced.detach()
 
     def per_sample(self, prediction: Tensor, y: Tensor) -> Tensor:

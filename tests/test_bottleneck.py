@@ -266,6 +266,13 @@ def test_attention_lies_on_the_cells_that_drive_the_target(early_stopping):
     assert model.score(X, y) > 0.9
 
 
+def test_gates_close_where_the_target_is_explained_without_error():
+    model, X, y, drivers = fitted(noise=0.0)
+    assert model.score(X, y) > 0.99
+    assert model.gates_[~drivers[0]].mean() < 0.05
+    assert model.gates_[drivers[0]].min() > 0.9
+
+
 @pytest.mark.parametrize(("mode", "axis"), [("time", 1), ("feature", 0)])
 def test_steps_and_features_that_drive_the_target_are_found(mode, axis):
     model, _, _, drivers = fitted(attention_mode=mode, n_samples=2000)
