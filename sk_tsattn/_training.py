@@ -22,7 +22,7 @@ from ._windows import Windows
 RESIDENT_BYTES = 2**28
 # Windows at a time where nothing is learnt.
 INFERENCE_BATCH = 512
-# A price is in units of the loss, but not of a smaller one than this share of the target's variance:
+# A price is in units of the loss, but of no smaller one than this share of the target's variance:
 # where nothing is left to explain, what explains nothing would be free otherwise.
 LEAST_LOSS = 0.002
 # Skorch's options that net_params must leave alone: what serves instead.
