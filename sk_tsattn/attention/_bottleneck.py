@@ -184,6 +184,11 @@ class BottleneckLSTM(nn.Module):
     closed lets the network know something of that cell. Which cells those may be is in
     :meth:`BottleneckGate.read_gates`.
 
+    The estimator trains it in phases: *learn* with free gates; *squeeze*, the price rising until
+    only what is worth a lot stays open; *relax*, the price falling and gates reopening in the order
+    of their worth; then the sparsest gates within ``tolerance`` are taken, and *refit* without
+    noise and price.
+
     Parameters
     ----------
     n_timesteps, n_features, n_outputs : int
