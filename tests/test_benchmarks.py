@@ -11,6 +11,8 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from sk_tsattn.attention import ATTENTION_MECHANISMS
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 pytestmark = pytest.mark.skipif(
     not BENCHMARKS.is_dir(), reason="a source distribution has no benchmarks"
@@ -319,3 +321,14 @@ def test_real_data_prints_a_row_for_each_model_and_a_verdict_for_each_bar(real_d
     assert [row[:2] for row in results[2:]] == [[name, m] for name in sets for m in models]
     assert [row[0] for row in verdicts[2:]] == [sets[0]] * 3 + [sets[1]] + [sets[2]] * 3
     assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
+
+
+@pytest.mark.parametrize("attention", ATTENTION_MECHANISMS)
+def test_a_training_step_of_every_mechanism_can_be_timed(load, attention, monkeypatch):
+    mechanisms = load("mechanisms")
+    for size in "BTFH":
+        monkeypatch.setattr(mechanisms, size, 4)
+    for mode in ATTENTION_MECHANISMS[attention]:
+        n_parameters, ratio = mechanisms.cost(attention, mode, repeats=1)
+        assert n_parameters > 0
+        assert ratio > 0

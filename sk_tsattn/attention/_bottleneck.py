@@ -208,10 +208,11 @@ class BottleneckLSTM(nn.Module):
 
     **Shape**: (B, T, F), mask (B, T) or None → (B, O); in training also the price (B,).
 
-    **Source**: gates and their cost as in Louizos, Welling and Kingma, "Learning Sparse Neural
-    Networks through L0 Regularization" (ICLR 2018), eq. 10 to 13, on cells of the input instead of
-    weights; hiding input to explain as in Schulz et al., "Restricting the Flow: Information
-    Bottlenecks for Attribution" (ICLR 2020); the linear map as in LSTNet (Lai et al., SIGIR 2018,
+    **Source**: gates as in Louizos, Welling and Kingma, "Learning Sparse Neural Networks through L0
+    Regularization" (ICLR 2018), eq. 10, 11 and 13, on cells of the input instead of weights; a gate
+    costs the softplus, not the sigmoid, of the argument of eq. 12, whose slope does not vanish.
+    Hiding input to explain as in Schulz et al., "Restricting the Flow: Information Bottlenecks for
+    Attribution" (ICLR 2020); the linear map as in LSTNet (Lai et al., SIGIR 2018,
     section 3.6). The scorer and the training are this library's own.
 
     Examples
