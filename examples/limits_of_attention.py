@@ -161,7 +161,7 @@ def main(case=None, n_samples=1500, max_epochs=40, random_state=0):
     for number in [case] if case else CASES:
         CASES[number](n_samples, max_epochs, random_state)
     print(
-        "Learnt: a closed gate is a promise about this network, which cannot use what it hides; "
+        "Learnt: a closed gate is a promise about this network, which does not see what it hides; "
         "it is none about\nthe world.\n"
         "Do not trust: attention where nothing is open (1), as all that the forecast rests on (2), "
         "to tell twins\napart (3), once the data drift (4), or step by step in a smooth series (5)."
