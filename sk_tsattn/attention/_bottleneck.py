@@ -23,11 +23,11 @@ BOUND, READ_BOUND = 4.0, 6.0
 # Gates start open.
 OPEN, READ_OPEN = 2.0, 4.0
 # What the scorer reads costs this share of what the LSTM reads.
-READ_PRICE = 0.5
+READ_PRICE = 0.2
 # Logits move this much faster than the weights they are made of, under the same step size.
 GAIN = 5.0
-# The scorer's first layer, for sharp decisions, and its width.
-SCORE_GAIN, SCORE_SIZE = 8.0, 16
+# The scorer's first layer, for sharp decisions; and its width: units for each of three steps.
+SCORE_GAIN, STEP_UNITS = 8.0, 6
 
 
 class _SampledGates(torch.autograd.Function):
@@ -121,21 +121,21 @@ class BottleneckGate(nn.Module):
 
     def __init__(self, n_timesteps: int, n_features: int, *, attention_mode: str = "both") -> None:
         super().__init__()
-        T, F, K = n_timesteps, n_features, SCORE_SIZE
+        T, F, K = n_timesteps, n_features, 3 * STEP_UNITS
         shape = {"both": (T, F), "time": (T, 1), "feature": (1, F)}[attention_mode]
         self.over_time = attention_mode != "feature"
         self.price = 0.0
         self.sampled = True
         self.bias = nn.Parameter(torch.full(shape, OPEN / GAIN))  # b
         self.read = nn.Parameter(torch.full((T, F), READ_OPEN / GAIN))  # logits of r
-        self.local = nn.Linear(3 * F, K, bias=False)  # L
+        self.local = nn.Linear(F, K, bias=False)  # L
         self.newest = nn.Linear(F, K, bias=False)  # N
         self.position = nn.Parameter(torch.randn(T, K) * 0.1)  # q
         self.pool = nn.Parameter(torch.randn(T, K) / T**0.5)  # p
         self.context = nn.Linear(K, K, bias=False)  # A
         self.out = nn.Linear(K, shape[1], bias=False)  # W
         with torch.no_grad():
-            self.local.weight /= SCORE_GAIN**0.5
+            self.local.weight /= (3 * SCORE_GAIN) ** 0.5
             self.newest.weight /= SCORE_GAIN
         nn.init.zeros_(self.out.weight)
 
@@ -157,8 +157,9 @@ class BottleneckGate(nn.Module):
 
     def _logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Score what was read (B, T, F): (B, T or 1, F or 1)."""
-        neighbours = nn.functional.pad(X, (0, 0, 1, 1)).unfold(1, 3, 1)  # (B, T, F, 3)
-        c = SCORE_GAIN * self.local(neighbours.flatten(2)) + self.position  # (B, T, K)
+        seen = nn.functional.pad(self.local(X), (0, 0, 1, 1)).split(STEP_UNITS, dim=2)
+        before, own, after = seen[0][:, :-2], seen[1][:, 1:-1], seen[2][:, 2:]
+        c = SCORE_GAIN * torch.cat([before, own, after], dim=2) + self.position  # (B, T, K)
         pooled = zero_padding(c.tanh() * self.pool, mask).sum(dim=1)  # (B, K)
         whole = self.context(pooled) + SCORE_GAIN * self.newest(X[:, -1])
         h = torch.tanh(c + whole[:, None])  # (B, T, K)
