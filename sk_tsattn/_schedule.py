@@ -12,7 +12,7 @@ LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 1, 1 / 40
 # Of the whole training, what the phases may take. Without a validation part they take it.
 LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
 # Learning takes at least as many steps, the falling price and the refit too.
-LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 12, 4
+LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 9, 10
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
@@ -26,12 +26,14 @@ HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
 LOW_WINDOWS, HIGH_WINDOWS = 11, 400
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share.
-STALE_LOOKS, STALE_GAIN = 6, 0.01
+STALE_LOOKS, STALE_GAIN = 5, 0.01
 # It stays at its low end while the best of so many looks is better than those before by that.
 LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 # While the price falls, the step size falls to this share of the optimizer's own.
 LOW_STEP_SIZE = 0.1
-# The refit may open gates by no more than this factor.
+# The refit ends after so many looks without a better one.
+REFIT_STALE_LOOKS = 4
+# Gates that it opens by more than this factor must lower the error beyond the tolerance.
 WIDER = 1.02
 # Of the error of predicting the mean: nothing is left to learn.
 NOTHING_LEFT = 0.002
@@ -81,8 +83,9 @@ class Schedule:
        stays open if the loss without it were more than ν higher (relatively).
     4. *Choose* the sparsest look of 3 whose validation error is within ``tolerance`` standard
        errors of the lowest.
-    5. *Refit* without noise and without price, the step size falling to 0, as long as the gates
-       stay as sparse as they are.
+    5. *Refit* without noise and without price, the step size falling to 0. Gates may only open
+       further if that lowers the error by more than ``tolerance`` standard errors. Where all are
+       closed, there is nothing to refit.
 
     From strong to weak, since from weak to strong the network overfits before the gates close.
     Without a validation part the phases have fixed shares of the training, and 4 takes the end.
@@ -153,7 +156,8 @@ class Schedule:
         path = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         if path:
             self._go_back_to(self._choose(path))
-        yield from self._refit(n_refit)
+        if self.best is None or self.best.openness > 0:
+            yield from self._refit(n_refit)
         self.done = True
 
     def finish(self):
@@ -271,7 +275,7 @@ class Schedule:
         end = self.step + n_steps
         end = min(end + -end % self.n_batches, self.n_steps)  # at the end of an epoch
         n_steps = end - self.step
-        widest = None if self.best is None else WIDER * self.best.openness
+        n_stale = 0
         for done in range(0, n_steps, self.every):
             yield from self._take(
                 min(self.every, n_steps - done),
@@ -282,8 +286,19 @@ class Schedule:
             if self.look_at is None:
                 continue
             look = self._look()
-            if look.loss < self.best.loss and look.openness <= widest:
-                self.best = look
+            if self._is_worth(look):
+                self.best, n_stale = look, 0
+            else:
+                n_stale += 1
+            if n_stale == REFIT_STALE_LOOKS:
+                break
+
+    def _is_worth(self, look):
+        """Say whether a look is better than the best, and so much better as it is wider."""
+        excess, error = look.excess(self.best)
+        if look.openness > WIDER * self.best.openness:
+            return excess < -self.network.tolerance * error
+        return excess < 0
 
 
 def _improves(path, n_looks, gain):

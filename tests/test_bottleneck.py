@@ -159,13 +159,14 @@ class FakeNetwork:
 def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=1.0):
     """Run a schedule as training does; return it and a record of (phase, price, step size).
 
-    ``measure`` gives the validation loss and the openness in a phase; None is no validation part.
+    ``measure`` gives the validation loss and the openness in a phase, and how much the losses of
+    the windows differ; None is no validation part.
     """
     network = FakeNetwork(tolerance)
 
     def look():
-        loss, openness = measure(schedule.phase)
-        return Look(loss + torch.tensor([-0.01, 0.0, 0.01]), torch.ones(3), openness)
+        loss, openness, spread = (*measure(schedule.phase), 0.01)[:3]
+        return Look(loss + spread * torch.tensor([-1.0, 0.0, 1.0]), torch.ones(3), openness)
 
     schedule = Schedule(
         network,
@@ -237,14 +238,29 @@ def test_the_sparsest_look_within_the_tolerance_is_chosen():
 
 
 @pytest.mark.parametrize(
-    ("refit", "wide", "kept"), [(0.1, 0.5, True), (0.1, 0.6, False), (0.3, 0.5, False)]
+    ("refit", "kept"),
+    [
+        ((0.1, 0.5, 0.01), True),
+        ((0.3, 0.5, 0.01), False),
+        ((0.1, 0.6, 0.01), True),  # wider, and surely better
+        ((0.1, 0.6, 1.0), False),  # wider, and better by less than a standard error
+        ((0.1, 0.5, 1.0), True),
+    ],
 )
-def test_a_refit_is_kept_only_where_it_is_better_and_not_wider(refit, wide, kept):
+def test_a_refit_is_kept_where_it_is_better_and_a_wider_one_where_it_is_surely_better(refit, kept):
     schedule, record = run(
-        {"learn": (0.6, 1.0), "relax": (0.2, 0.5), "refit": (refit, wide)}.get, n_epochs=200
+        {"learn": (0.6, 1.0), "relax": (0.2, 0.5), "refit": refit}.get, n_epochs=200
     )
     assert record[-1][0] == "refit"
-    assert schedule.best.loss == pytest.approx(refit if kept else 0.2)
+    assert schedule.best.loss == pytest.approx(refit[0] if kept else 0.2)
+
+
+def test_closed_gates_are_not_refitted():
+    schedule, record = run(
+        {"learn": (0.6, 1.0), "relax": (0.5, 0.0), "refit": (0.1, 0.0)}.get, n_epochs=200
+    )
+    assert record[-1][0] == "relax"
+    assert schedule.best.loss == pytest.approx(0.5)
 
 
 # ------------------------------------------------------------------------------ the estimator

@@ -30,45 +30,45 @@ GAIN = 5.0
 SCORE_GAIN, STEP_UNITS = 8.0, 6
 
 
-class _SampledGates(torch.autograd.Function):
-    """Draw gates around their logits, and say what they cost.
+class _Bounded(torch.autograd.Function):
+    """Clamp logits to [-bound, bound], as projected gradient descent does.
 
-    logits (..., T, F), logistic noise of the same shape -> gates in [0, 1], and the sum of
-    softplus(logit - SHIFT) over (T, F), in units of its greatest value. The cost falls with
-    P(gate > 0) but, other than that, keeps its slope while a gate is open. A gradient that would
-    push a logit out of its bounds is dropped, as projected gradient descent does.
+    A gradient that would push a logit further out is dropped, and one that brings it back is kept:
+    clamping alone would drop both.
     """
 
     @staticmethod
-    def forward(ctx, logits, noise, bound):
+    def forward(ctx, logits, bound):
         bounded = logits.clamp(-bound, bound)
-        s = torch.sigmoid((bounded + noise) / TEMPERATURE)
-        stretched = s * (HIGH - LOW) + LOW
-        above = bounded - SHIFT
-        scale = math.log1p(math.exp(bound - SHIFT))
-        ctx.save_for_backward(logits, s, stretched, torch.sigmoid(above) / scale)
-        ctx.bound = bound
-        cost = nn.functional.softplus(above).sum(dim=(-2, -1)) / scale
-        return stretched.clamp(0, 1), cost
+        ctx.save_for_backward(logits - bounded)
+        return bounded
 
     @staticmethod
-    def backward(ctx, grad_gates, grad_cost):
-        logits, s, stretched, slope = ctx.saved_tensors
-        grad = grad_gates * (s * (1 - s)) * ((HIGH - LOW) / TEMPERATURE)
-        grad = grad.masked_fill((stretched <= 0) | (stretched >= 1), 0.0)
-        grad = grad + slope * grad_cost[..., None, None]
-        outward = torch.where(grad < 0, logits > ctx.bound, logits < -ctx.bound)
-        return grad.masked_fill(outward, 0.0), None, None
+    def backward(ctx, grad):
+        (excess,) = ctx.saved_tensors
+        return grad.masked_fill(grad * excess < 0, 0.0), None
 
 
 def _sampled(logits: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    """Draw gates around their logits (..., T, F), and say what they cost, (...).
+
+    The cost is the sum of softplus(logit - SHIFT), in units of its greatest value. It falls with
+    P(gate > 0) but, other than that, keeps its slope while a gate is open.
+    """
+    logits = _Bounded.apply(logits, bound)
     noise = torch.rand_like(logits).clamp_(1e-6, 1 - 1e-6).logit_()
-    return _SampledGates.apply(logits, noise, bound)
+    gates = _stretched(torch.sigmoid((logits + noise) / TEMPERATURE))
+    cost = nn.functional.softplus(logits - SHIFT).sum(dim=(-2, -1))
+    return gates, cost / math.log1p(math.exp(bound - SHIFT))
 
 
 def _expected(logits: Tensor, bound: float) -> Tensor:
     """Gates without noise (Louizos et al. 2018, eq. 13)."""
-    return (torch.sigmoid(logits.clamp(-bound, bound)) * (HIGH - LOW) + LOW).clamp(0, 1)
+    return _stretched(torch.sigmoid(logits.clamp(-bound, bound)))
+
+
+def _stretched(s: Tensor) -> Tensor:
+    return nn.functional.hardtanh(s * (HIGH - LOW) + LOW, 0.0, 1.0)
 
 
 class BottleneckGate(nn.Module):
@@ -87,11 +87,14 @@ class BottleneckGate(nn.Module):
     .. math::
         \ell_t &= 5\,(b_t + W \tanh(c_t + A \textstyle\sum_s \tanh(c_s) \odot p_s
                   + 8 N \tilde x_T)) \\
-        c_t &= 8 L\,[\tilde x_{t-1}; \tilde x_t; \tilde x_{t+1}] + q_t
+        c_t &= 8\,[L_1 \tilde x_{t-1};\; L_2 \tilde x_t;\; L_3 \tilde x_{t+1}] + q_t
 
     with :math:`W = 0` at the start: gates for all windows are learnt first, and gates of their own
-    where they help. The scorer reads :math:`\tilde x = r \odot x` through read gates :math:`r`
-    (T, F), the same for all windows and drawn likewise: what only steers the gates has a price too.
+    where they help. A unit of the scorer sees one step, the own or a neighbour: one that saw two
+    would learn to open a cell that means nothing by how great its neighbour is, and so send the
+    neighbour's value as a gate. The scorer reads :math:`\tilde x = r \odot x` through read gates
+    :math:`r` (T, F), the same for all windows and drawn likewise: what only steers the gates has a
+    price too.
 
     Parameters
     ----------
@@ -257,7 +260,8 @@ class BottleneckLSTM(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * hidden_size, n_outputs)
-        self.highway = nn.Parameter(torch.zeros(n_timesteps, n_features, n_outputs))
+        self.highway = nn.Linear(n_timesteps * n_features, n_outputs, bias=False)  # U
+        nn.init.zeros_(self.highway.weight)
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Predict, (B, O); in training also give the price of the open gates, (B,)."""
@@ -277,5 +281,5 @@ class BottleneckLSTM(nn.Module):
         Z, gates, price = self.gate(X, mask)
         states = self.encoder(Z, mask)  # (B, T, H)
         context = torch.cat([states[:, -1], masked_mean(states, mask)[:, 0]], dim=1)  # (B, 2 H)
-        linear = torch.einsum("btf,tfo->bo", Z, self.highway)
-        return self.head(self.dropout(context)) + linear, gates, price
+        prediction = self.head(self.dropout(context)) + self.highway(Z.flatten(1))
+        return prediction, gates, price
