@@ -187,8 +187,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     read_gates_ : ndarray of shape (n_timesteps, n_features)
         With ``"bottleneck"``: which cells the gates of a window depend on, the same for all
         windows: 1 is read, 0 is not. A marker or a switch, which only tells where to look, is
-        read here, whether or not its own gate is open. All are about 0 where every window has the
-        same gates.
+        read here, whether or not its own gate is open. Reading is cheap: some cells that mean
+        nothing may be read too. All are about 0 where every window has the same gates.
 
     n_features_in_ : int
         Number of features, for windows too.
