@@ -22,8 +22,11 @@ PATIENCE, LONG_PATIENCE, LEARNT = 0.4, 1.2, 0.9
 HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
 # Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
 # about 1 / n of it, and the luckiest of many cells by several times that: the price never falls
-# below LOW_WINDOWS / n. Above HIGH_WINDOWS / n it would only close what has to reopen.
-LOW_WINDOWS, HIGH_WINDOWS = 11, 400
+# below LOW_WINDOWS / n, or below CHECKED_WINDOWS / n where a validation part tells which is which.
+LOW_WINDOWS, CHECKED_WINDOWS = 11, 5
+# The peak is HIGH_WINDOWS / n, and higher only where that leaves open more than this share of what
+# learning left open: what it closes without need may not reopen.
+HIGH_WINDOWS, SQUEEZED = 400, 0.25
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share.
 STALE_LOOKS, STALE_GAIN = 5, 0.01
@@ -44,9 +47,13 @@ def is_priced(network):
     return hasattr(getattr(network, "gate", None), "price")
 
 
-def prices(n_samples):
-    """Give the lowest and the highest price of an open gate with so many training windows."""
-    low = min(max(LOW_PRICE, LOW_WINDOWS / n_samples), HIGH_PRICE)
+def prices(n_samples, *, checked):
+    """Give the lowest and the highest price of an open gate with so many training windows.
+
+    ``checked`` says whether there is a validation part.
+    """
+    n_windows = CHECKED_WINDOWS if checked else LOW_WINDOWS
+    low = min(max(LOW_PRICE, n_windows / n_samples), HIGH_PRICE)
     return low, max(low, min(HIGH_PRICE, HIGH_WINDOWS / n_samples))
 
 
@@ -130,7 +137,7 @@ class Schedule:
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
-        self.low_price, self.high_price = prices(n_samples)
+        self.low_price, self.high_price = prices(n_samples, checked=look is not None)
         self.step = 0
         self.phase = "learn"
         self.step_size = 1.0  # share of the optimizer's own
@@ -151,7 +158,7 @@ class Schedule:
             n_fall = max(int(1.5 * n_learnt), FALL_LOOKS * self.every)
             shrink = min(1, left / (n_rise + n_fall))
             n_rise, n_fall = int(shrink * n_rise), int(shrink * n_fall)
-        yield from self._squeeze(n_rise)
+        yield from self._squeeze(n_rise, max(0, left - n_rise - n_fall))
         left = self.n_steps - self.step - n_refit
         path = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         if path:
@@ -222,10 +229,23 @@ class Schedule:
     def _nothing_left(self, look):
         return look.loss < NOTHING_LEFT * self.reference
 
-    def _squeeze(self, n_steps):
-        """Let the price rise linearly to the high one."""
+    def _squeeze(self, n_steps, n_spare):
+        """Let the price rise to the high one, and higher while that leaves much open."""
         self.phase = "squeeze"
         yield from self._take(n_steps, lambda share: self.high_price * share)
+        start, rise = self.high_price, HIGH_PRICE / self.high_price
+        n_more = min(int(min(1, rise - 1) * n_steps), n_spare)
+        done = 0
+        while done < n_more and self._leaves_much_open():
+            n_next = min(self.every, n_more - done)
+            yield from self._take(
+                n_next, lambda share: start * rise**share, start=done, total=n_more
+            )
+            done += n_next
+            self.high_price = start * rise ** (done / n_more)
+
+    def _leaves_much_open(self):
+        return self.look_at is not None and (self._look().openness > SQUEEZED * self.best.openness)
 
     def _relax(self, n_steps, n_most):
         """Let the price fall geometrically to the low one, and look at what reopens."""

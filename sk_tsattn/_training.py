@@ -451,7 +451,7 @@ def train(
     last = []
     schedule = best = None
     if is_priced(net.module_):
-        net.module_.gate.price, _ = prices(len(training))
+        net.module_.gate.price, _ = prices(len(training), checked=False)
         if phases:
             schedule = _make_schedule(
                 net, training, validation if stopping else None, n_epochs, patience

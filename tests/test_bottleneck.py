@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_squared_error
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._schedule import Look, Schedule, prices
+from sk_tsattn._schedule import HIGH_PRICE, Look, Schedule, prices
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
 from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _expected, _sampled
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell
@@ -202,8 +202,7 @@ def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(n_epochs, n_batches,
         schedule, record = run(measure, n_epochs=n_epochs, n_batches=n_batches, n_samples=n_samples)
         assert len(record) <= n_epochs * n_batches
         assert len(record) % n_batches == 0
-        low, high = prices(n_samples)
-        assert all(0 <= price <= max(low, high) for _, price, _ in record)
+        assert all(0 <= price <= HIGH_PRICE for _, price, _ in record)
         assert all(0 < size <= 1 for _, _, size in record)
         order = ["learn", "squeeze", "relax", "refit"]
         assert sorted((phase for phase, _, _ in record), key=order.index) == [r[0] for r in record]
@@ -214,7 +213,7 @@ def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(n_epochs, n_batches,
 
 def test_the_price_rises_linearly_and_falls_geometrically_to_its_low_end():
     _, record = run(n_samples=640)
-    low, high = prices(640)
+    low, high = prices(640, checked=False)
     rise = [price for phase, price, _ in record if phase == "squeeze"]
     fall = [price for phase, price, _ in record if phase == "relax"]
     np.testing.assert_allclose(np.diff(rise), np.diff(rise)[0])
@@ -224,9 +223,21 @@ def test_the_price_rises_linearly_and_falls_geometrically_to_its_low_end():
 
 @given(st.integers(1, 10**9))
 def test_the_low_price_is_never_above_the_high_one(n_samples):
-    low, high = prices(n_samples)
-    assert 0 < low <= high <= 0.15
-    assert low >= min(11 / n_samples, 0.15)
+    low, high = prices(n_samples, checked=False)
+    assert 0 < low <= high <= HIGH_PRICE
+    assert low >= min(11 / n_samples, HIGH_PRICE)
+    assert prices(n_samples, checked=True)[0] <= low
+
+
+@pytest.mark.parametrize(("left_open", "peak"), [(0.2, 400 / 20_000), (0.3, HIGH_PRICE)])
+def test_the_price_rises_higher_with_many_windows_only_while_much_stays_open(left_open, peak):
+    def measure(phase):
+        return 0.5, 1.0 if phase == "learn" else left_open
+
+    _, record = run(measure, n_samples=20_000, n_epochs=100)
+    assert max(price for phase, price, _ in record if phase == "relax") == pytest.approx(peak)
+    prices_before = [price for phase, price, _ in record if phase == "squeeze"]
+    assert (np.diff(prices_before) > 0).all()
 
 
 def test_the_sparsest_look_within_the_tolerance_is_chosen():
@@ -428,7 +439,7 @@ def test_partial_fit_draws_gates_at_the_low_price_and_learns():
     for _ in range(60):
         model.partial_fit(X, y)
     assert model.score(X, y) > 0.8
-    assert model.net_.module_.gate.price == prices(600)[0]
+    assert model.net_.module_.gate.price == prices(600, checked=False)[0]
     assert "phase" not in model.history_
 
 
