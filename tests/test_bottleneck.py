@@ -10,7 +10,7 @@ from sklearn.metrics import mean_squared_error
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._schedule import HIGH_PRICE, Look, Schedule, prices
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
-from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _expected, _sampled
+from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _median, _sampled
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell
 
 B, T, F = 5, 6, 4
@@ -80,8 +80,16 @@ def test_gates_are_drawn_closed_as_often_as_the_formula_says(logit):
     assert (gates == 1).any()
 
 
+@pytest.mark.parametrize("logit", [-2.0, -1.5, 0.0, 1.0, 2.0])
+def test_a_gate_of_prediction_is_the_median_of_those_drawn_in_training(logit):
+    logits = torch.full((1, 200, 200), logit, dtype=torch.float64)
+    gates, _ = _sampled(logits, BOUND)
+    # The standard error of the median is at most .006.
+    assert _median(logits, BOUND)[0, 0, 0] == pytest.approx(gates.median().item(), abs=0.03)
+
+
 def test_a_clearly_closed_gate_is_exactly_0_and_a_clearly_open_one_exactly_1():
-    gates = _expected(torch.tensor([-BOUND, -2.5, 0.0, 2.5, BOUND]), BOUND)
+    gates = _median(torch.tensor([-BOUND, -1.7, 0.0, 1.7, BOUND]), BOUND)
     torch.testing.assert_close(gates, torch.tensor([0, 0, 0.5, 1, 1]), rtol=0, atol=1e-6)
 
 

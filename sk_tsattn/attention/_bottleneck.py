@@ -20,8 +20,8 @@ SHIFT = TEMPERATURE * math.log(-LOW / HIGH)
 # Logits stay within these bounds: a gate that training has closed too early can still reopen, and
 # one that is open can still close.
 BOUND, READ_BOUND = 4.0, 6.0
-# Gates start open.
-OPEN, READ_OPEN = 2.0, 4.0
+# Gates start open, but short of 1, where a median has no slope.
+OPEN, READ_OPEN = 1.5, 4.0
 # What the scorer reads costs this share of what the LSTM reads.
 READ_PRICE = 0.2
 # Logits move this much faster than the weights they are made of, under the same step size.
@@ -57,27 +57,33 @@ def _sampled(logits: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     """
     logits = _Bounded.apply(logits, bound)
     noise = torch.rand_like(logits).clamp_(1e-6, 1 - 1e-6).logit_()
-    gates = _stretched(torch.sigmoid((logits + noise) / TEMPERATURE))
+    gates = _concrete(logits + noise)
     cost = nn.functional.softplus(logits - SHIFT).sum(dim=(-2, -1))
     return gates, cost / math.log1p(math.exp(bound - SHIFT))
 
 
-def _expected(logits: Tensor, bound: float) -> Tensor:
-    """Gates without noise (Louizos et al. 2018, eq. 13)."""
-    return _stretched(torch.sigmoid(logits.clamp(-bound, bound)))
+def _median(logits: Tensor, bound: float) -> Tensor:
+    """Give the median of the gates that would be drawn: that without noise.
+
+    One that is drawn closed more often than not is closed. Louizos et al. (2018, eq. 13) leave out
+    the temperature too; many a gate that learning has closed would stay open by a hundredth.
+    """
+    return _concrete(logits.clamp(-bound, bound))
 
 
-def _stretched(s: Tensor) -> Tensor:
-    return nn.functional.hardtanh(s * (HIGH - LOW) + LOW, 0.0, 1.0)
+def _concrete(logits: Tensor) -> Tensor:
+    """Give hard concrete gates (Louizos et al. 2018, eq. 10 and 11)."""
+    stretched = torch.sigmoid(logits / TEMPERATURE) * (HIGH - LOW) + LOW
+    return nn.functional.hardtanh(stretched, 0.0, 1.0)
 
 
 class BottleneckGate(nn.Module):
     r"""A gate in [0, 1] on every cell, step or feature of a window, at a price.
 
-    The gate :math:`m` of a cell is drawn in training and expected in prediction, around a logit
-    :math:`\ell` (hard concrete, Louizos et al. 2018): with logistic noise :math:`\epsilon`,
-    :math:`m = \mathrm{clip}(1.2\,\sigma((\ell + \epsilon) / \tfrac{2}{3}) - 0.1,\; 0, 1)` in
-    training, :math:`m = \mathrm{clip}(1.2\,\sigma(\ell) - 0.1,\; 0, 1)` in prediction, and
+    The gate :math:`m` of a cell is drawn in training, around a logit :math:`\ell` (hard concrete,
+    Louizos et al. 2018): with logistic noise :math:`\epsilon`,
+    :math:`m = \mathrm{clip}(1.2\,\sigma((\ell + \epsilon) / \tfrac{2}{3}) - 0.1,\; 0, 1)`. In
+    prediction it is the median of what would be drawn, that of :math:`\epsilon = 0`, and
     :math:`z = m \odot x` is all that a network behind it sees. The noise is what makes it a
     bottleneck: a gate that is small, but not 0, is drawn as exactly 0 so often that nothing can
     be sent through it. A closed cell holds 0, the feature's mean in standardised windows.
@@ -108,7 +114,7 @@ class BottleneckGate(nn.Module):
     price : float
         In training, the relative fall of the loss that is worth an open gate.
     sampled : bool
-        Whether training draws the gates; else it uses the expected ones, and they have no price.
+        Whether training draws the gates; else it uses their medians, and they have no price.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), gates (B, T, F), their price
     (B,), 0 outside training.
@@ -150,13 +156,13 @@ class BottleneckGate(nn.Module):
             gates, cost = _sampled(self._logits(X * read, mask), BOUND)
             price = self.price * (cost + READ_PRICE * read_cost)
         else:
-            gates = _expected(self._logits(X * self.read_gates(), mask), BOUND)
+            gates = _median(self._logits(X * self.read_gates(), mask), BOUND)
         gates = level_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, price
 
     def read_gates(self) -> Tensor:
         """Say how much of each cell the scorer reads, (T, F)."""
-        return _expected(GAIN * self.read, READ_BOUND)
+        return _median(GAIN * self.read, READ_BOUND)
 
     def _logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Score what was read (B, T, F): (B, T or 1, F or 1)."""
@@ -213,7 +219,7 @@ class BottleneckLSTM(nn.Module):
     **Shape**: (B, T, F), mask (B, T) or None → (B, O); in training also the price (B,).
 
     **Source**: gates as in Louizos, Welling and Kingma, "Learning Sparse Neural Networks through L0
-    Regularization" (ICLR 2018), eq. 10, 11 and 13, on cells of the input instead of weights; a gate
+    Regularization" (ICLR 2018), eq. 10 and 11, on cells of the input instead of weights; a gate
     costs the softplus, not the sigmoid, of the argument of eq. 12, whose slope does not vanish.
     Hiding input to explain as in Schulz et al., "Restricting the Flow: Information Bottlenecks for
     Attribution" (ICLR 2020); the linear map as in LSTNet (Lai et al., SIGIR 2018,
