@@ -30,6 +30,9 @@ QUANTILE_ROWS = 20
 QUANTILES = (0.1, 0.9)
 # Windows longer than this have no room for a line in each bar.
 NARROW_STEPS = 60
+# A cell of the map with less than this share of uniform attention is blank: gates that open in a
+# few of many windows would tint all of it.
+BLANK = 0.05
 # Features of a sample, unless max_features says otherwise: more are no longer read.
 SAMPLE_FEATURES = 6
 # Features with a smaller share of the attention are left out of a sample.
@@ -68,8 +71,9 @@ def draw_map(display, ax, max_features):
     corner = ax.inset_axes((1 - beside, 1 - above + 0.22 / height, beside, 0.1 / height))
 
     # The map in shares of uniform attention: 1 is what a cell would get by chance.
+    share = np.ma.masked_less(cell[:, shown].T * cell.size, BLANK)
     image = map_ax.imshow(
-        np.ma.masked_equal(cell[:, shown].T * cell.size, 0),
+        share,
         aspect="auto",
         cmap=color_map("viridis_r", 0.06, 1),
         vmin=0,
@@ -93,12 +97,12 @@ def draw_map(display, ax, max_features):
     right.tick_params(axis="y", which="both", left=False, labelleft=False)
     right.locator_params(axis="x", nbins=2, prune="lower")
     right.set_xlabel("attention")
-    zeros = bool((cell == 0).any())
-    colorbar = ax.figure.colorbar(
-        image, cax=corner, orientation="horizontal", extend="min" if zeros else "neither"
-    )
+    blank = bool(np.ma.getmaskarray(share).any())
+    extend = "min" if blank else "neither"
+    colorbar = ax.figure.colorbar(image, cax=corner, orientation="horizontal", extend=extend)
     colorbar.ax.locator_params(axis="x", nbins=3)
-    corner.set_title("times uniform" + ("\n(white: 0)" if zeros else ""), fontsize="medium")
+    note = f"\n(white: < {BLANK:g})" if blank else ""
+    corner.set_title(f"times uniform{note}", fontsize="medium")
     rest = "" if len(shown) == n_features else f" ({len(shown)} of {n_features} features)"
     set_title(ax, f"Attention on steps and features{rest}, and its sums (dashed: if uniform)")
     return ax, {"map": map_ax, "time": top, "feature": right}

@@ -22,7 +22,7 @@ class AttentionDisplay:
     Create it with :meth:`from_estimator`, :meth:`from_refits` or :meth:`from_faithfulness`. The
     kinds of picture are
 
-    - ``"map"``: time x feature, with bars of its sums. White cells have no attention at all.
+    - ``"map"``: time x feature, with bars of its sums. White cells have next to none.
     - ``"sample"``: the series of one sample in their own units, shaded where its attention lies;
       the most attended features first, without those that have less than 0.1 % of it.
     - ``"feature"``: bars of the attention on each feature, the most attended first, with their

@@ -37,8 +37,8 @@ def size_of(ax):
 def color_map(name, first, last):
     """Cut a part out of a colour map, begin it pale, and leave white for what is masked.
 
-    Maps of attention run from light to dark and mask zeros. What was not used at all stays blank;
-    what was hardly used is pale, and still has a colour.
+    Maps of attention run from light to dark and mask what was not used: it stays blank. What was
+    used a little is pale, and still has a colour.
     """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap

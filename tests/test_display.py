@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor
-from sk_tsattn._attention_kinds import KINDS, SAMPLE_FEATURES
+from sk_tsattn._attention_kinds import BLANK, KINDS, SAMPLE_FEATURES
 from sk_tsattn.inspection import faithfulness as inspect_faithfulness
 from sk_tsattn.inspection import refit_agreement
 
@@ -217,15 +217,15 @@ def test_a_cell_of_the_map_lies_at_its_step_and_its_feature():
     assert image.get_array().count() == 1  # the others are masked
 
 
-def test_no_attention_is_white_and_the_least_attention_is_not():
-    cell = np.full((T, F), 1e-12)
-    cell[1, 2], cell[3, 0] = 0.0, 1.0
+def test_next_to_no_attention_is_white_and_little_attention_is_not():
+    cell = np.full((T, F), 2 * BLANK / (T * F))
+    cell[1, 2], cell[3, 0] = 0.9 * BLANK / (T * F), 1.0
     display = AttentionDisplay(cell=cell).plot()
     (image,) = display.axes_["map"].images
     colors = image.to_rgba(image.get_array())[..., :3]
     np.testing.assert_allclose(colors[2, 1], 1)
     assert colors[0, 0].min() < 0.8  # pale, but no white
-    assert display.figure_.axes[0].child_axes[-1].get_title().endswith("(white: 0)")
+    assert display.figure_.axes[0].child_axes[-1].get_title().endswith(f"(white: < {BLANK:g})")
 
 
 @pytest.mark.parametrize("mode", MODES)
