@@ -29,7 +29,7 @@ ATTENTION_ATTRIBUTES = {
     "attention_": ("cell", ("both",)),
 }
 # Those of gates that can close.
-GATE_ATTRIBUTES = ("gates_", "read_gates_")
+GATE_ATTRIBUTES = ("gates_", "steering_")
 
 
 class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -42,8 +42,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     By default the attention is an information bottleneck: a gate on every cell (time step,
     feature) of the window, on every step, or on every feature, at a price. What does not help the
-    prediction is closed, a closed cell is hidden from the network, and attention is the gates,
-    normalised. It costs about three times the training of a plain LSTM.
+    prediction is closed, and a closed cell is hidden from the network. Attention is on the cells
+    that are open, and on those that decide which are. It costs about three times the training of a
+    plain LSTM.
 
     The other mechanisms are those of the literature; in most of them
 
@@ -67,10 +68,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         ``"both"`` only), ``"self"``, ``"retain"`` or ``"imv"``.
 
     attention_params : dict or None, default=None
-        Options of the mechanism. Of ``"bottleneck"``: ``{"tolerance": 1.0}``, take the sparsest
-        attention whose validation error is at most this many standard errors above the lowest. Of
-        others, such as ``{"score": "dot"}`` for ``"luong"``: see the classes in
-        :mod:`sk_tsattn.attention`.
+        Options of the mechanism. Of ``"bottleneck"``: ``{"tolerance": 0.01}``, take the sparsest
+        attention whose validation error is at most this share above the lowest. Of others, such as
+        ``{"score": "dot"}`` for ``"luong"``: see the classes in :mod:`sk_tsattn.attention`.
 
     hidden_size : int, default=32
         Width of the LSTM. More can represent more and overfits sooner.
@@ -178,17 +178,17 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         The same of each cell; the other two are its margins. Only in the mode ``"both"``.
 
     gates_ : ndarray of shape (n_timesteps, n_features), (n_timesteps,) or (n_features,)
-        With ``"bottleneck"``: the gates of the cells, the steps or the features before they are
-        normalised, averaged over the training windows. 1 is open, 0 is hidden from the network;
-        their sum is the number of cells (steps, features) that are used. If all are 0, nothing
-        was found that predicts: the prediction is a constant, and the attention, which is then
-        uniform, means nothing.
+        With ``"bottleneck"``: the gates of the cells, the steps or the features, averaged over the
+        training windows. 1 is open, 0 is hidden from the network; their sum is the number of cells
+        (steps, features) whose values are used. If all are 0, nothing was found that predicts: the
+        prediction is a constant, and the attention, which is then uniform, means nothing.
 
-    read_gates_ : ndarray of shape (n_timesteps, n_features)
-        With ``"bottleneck"``: which cells the gates of a window depend on, the same for all
-        windows: 1 is read, 0 is not. A marker or a switch, which only tells where to look, is
-        read here, whether or not its own gate is open. Reading is cheap: some cells that mean
-        nothing may be read too. All are about 0 where every window has the same gates.
+    steering_ : ndarray of the shape of ``gates_``
+        With ``"bottleneck"``: how much each decides about the gates of others, averaged over the
+        training windows. A marker or a switch, which only tells where to look, stands here,
+        whether or not its own gate is open. 1 is where another gate would open or close without
+        it; 0 throughout where every window has the same gates. Attention is the greater of gate
+        and steering, normalised.
 
     n_features_in_ : int
         Number of features, for windows too.
@@ -206,7 +206,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (where there is a validation
         part), ``lr``, ``seconds``. Losses are mean squared errors of the standardised target: 1
         is the error of predicting the training mean. With ``"bottleneck"`` also the ``phase`` of
-        the training ("learn", "squeeze", "relax", "refit"; see
+        the training ("learn", "squeeze", "relax", "refit", "reopen"; see
         :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``price`` of an open gate: the
         relative fall of the loss that it must be worth.
 
@@ -610,7 +610,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 setattr(self, name, sums[axes] / sums[axes].sum())
         if "gate" in sums:
             self.gates_ = sums["gate"] / weight.sum()
-            self.read_gates_ = training.read_gates(self.net_)
+            self.steering_ = sums["steering"] / weight.sum()
 
     def predict(self, X, *, groups=None):
         """Predict the target of each window or row.
@@ -654,9 +654,10 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             - ``cell``, ndarray of shape (n_samples, n_timesteps, n_features), in ``"both"``; the
               other two are its margins.
 
-            Steps that a short window lacks have weight 0. With ``"bottleneck"`` there is also
-            ``gate``, the gates before they are normalised, of the shape of the mode's own weights
-            (those of ``cell`` in ``"both"``): between 0 and 1, and not of sum 1.
+            Steps that a short window lacks have weight 0. With ``"bottleneck"`` there are also
+            ``gate`` and ``steering``, the greater of which is normalised, of the shape of the
+            mode's own weights (those of ``cell`` in ``"both"``): between 0 and 1, and not of sum
+            1. See ``gates_`` and ``steering_``.
 
         Raises
         ------

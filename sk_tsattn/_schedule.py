@@ -1,4 +1,4 @@
-"""How a bottleneck is trained: learn, squeeze, relax, choose, refit."""
+"""How a bottleneck is trained: learn, squeeze, relax, choose, refit, reopen."""
 
 import copy
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 9, 10
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
 # error is below this share of that of predicting the mean, or rises; and elsewhere.
-PATIENCE, LONG_PATIENCE, LEARNT = 0.4, 1.2, 0.9
+PATIENCE, LONG_PATIENCE, LEARNT = 0.4, 1.2, 0.75
 # The relative fall of the loss that an open gate must be worth: at the peak, and at the end.
 HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
 # Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
@@ -34,9 +34,13 @@ STALE_LOOKS, STALE_GAIN = 5, 0.01
 LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 # While the price falls, the step size falls to this share of the optimizer's own.
 LOW_STEP_SIZE = 0.1
-# The refit ends after so many looks without a better one.
-REFIT_STALE_LOOKS = 4
-# Gates that it opens by more than this factor must lower the error beyond the tolerance.
+# Gates that are open by less than this on average are closed for good, the most that cost nothing.
+PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+# The first step size of the refit, and after how many looks without a better one it ends; the same
+# of the reopening, which takes a share of the refit's steps.
+REFIT_STEP_SIZE, REFIT_STALE_LOOKS = 0.3, 2
+REOPEN_STEP_SIZE, REOPEN_STALE_LOOKS, REOPEN_SHARE = 0.5, 3, 0.5
+# Gates are wider where they are open by more than this factor.
 WIDER = 1.02
 # Of the error of predicting the mean: nothing is left to learn.
 NOTHING_LEFT = 0.002
@@ -88,14 +92,19 @@ class Schedule:
     3. *Relax*: the price falls geometrically, and gates reopen in the order of their worth. The
        price is in shares of the loss, so that it means the same on any data: at price ν a gate
        stays open if the loss without it were more than ν higher (relatively).
-    4. *Choose* the sparsest look of 3 whose validation error is within ``tolerance`` standard
-       errors of the lowest.
-    5. *Refit* without noise and without price, the step size falling to 0. Gates may only open
-       further if that lowers the error by more than ``tolerance`` standard errors. Where all are
-       closed, there is nothing to refit.
+    4. *Choose* the sparsest look of 3 whose validation error is at most the share ``tolerance``
+       above the lowest.
+    5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
+       nothing, are closed for good, as many as the tolerance allows.
+    6. *Refit* the network behind these gates, without noise, the step size falling to 0. Where
+       all are closed, there is nothing to refit.
+    7. *Reopen*: the gates may move as well, without a price. They may become wider only where that
+       lowers the error by more than ``tolerance``, and surely so (by a standard error).
 
     From strong to weak, since from weak to strong the network overfits before the gates close.
-    Without a validation part the phases have fixed shares of the training, and 4 takes the end.
+    Without a validation part the phases have fixed shares of the training, 4 takes the end, and
+    there is no 5 and no 7: nothing
+    would keep the gates from closing, or opening.
 
     Parameters
     ----------
@@ -115,6 +124,9 @@ class Schedule:
         Gives a :class:`Look` at the validation part; None if there is none.
     reference : float or None, default=None
         Validation loss of predicting 0.
+    usage : callable or None, default=None
+        Gives how far the gates, and what steers them, are open on average, by the name of the
+        gate's buffer that keeps them open.
     """
 
     def __init__(
@@ -128,12 +140,14 @@ class Schedule:
         reset_optimizer,
         look=None,
         reference=None,
+        usage=None,
     ):
         self.network = network
         self.n_steps = n_steps
         self.n_batches = n_batches
         self.look_at = look
         self.reference = reference
+        self.usage = usage
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
@@ -162,7 +176,9 @@ class Schedule:
         left = self.n_steps - self.step - n_refit
         path = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         if path:
-            self._go_back_to(self._choose(path))
+            best = min(path, key=lambda look: look.loss)
+            self._go_back_to(self._choose(path, best))
+            self._prune(best)
         if self.best is None or self.best.openness > 0:
             yield from self._refit(n_refit)
         self.done = True
@@ -276,21 +292,41 @@ class Schedule:
             and not self._nothing_left(path[-1])
         )
 
-    def _choose(self, path):
-        best = min(path, key=lambda look: look.loss)
-        tolerance = self.network.tolerance
+    def _choose(self, path, best):
+        good = [look for look in path if look.loss - best.loss <= self._tolerated(best)]
+        return min(good, key=lambda look: look.openness, default=best)
 
-        def is_good(look):
-            excess, error = look.excess(best)
-            return excess <= tolerance * error
+    def _prune(self, best):
+        """Close for good what is used in few windows, while the error stays as near to the best."""
+        chosen = self.best
+        allowed = max(chosen.loss, best.loss + self._tolerated(best))
+        for name, used in self.usage().items():
+            kept = getattr(self.network.gate, name)
+            for threshold in PRUNED:
+                kept.copy_(used >= threshold)
+                look = self._look()
+                if look.loss <= allowed:
+                    look.step, look.epoch = chosen.step, chosen.epoch  # those of its weights
+                    self.best = look
+                    break
+            else:
+                kept.fill_(True)
 
-        return min(filter(is_good, path), key=lambda look: look.openness, default=best)
+    def _tolerated(self, look):
+        return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
 
     def _refit(self, n_steps):
-        self.phase = "refit"
         self.network.gate.sampled = False
-        # Without a look nothing would keep them from opening.
-        self.network.gate.requires_grad_(self.look_at is not None)
+        yield from self._descend("refit", n_steps, REFIT_STEP_SIZE, REFIT_STALE_LOOKS)
+        if self.look_at is not None:
+            self._go_back_to(self.best)
+            n_steps = int(REOPEN_SHARE * n_steps)
+            yield from self._descend("reopen", n_steps, REOPEN_STEP_SIZE, REOPEN_STALE_LOOKS)
+
+    def _descend(self, phase, n_steps, first_step_size, patience):
+        """Train without noise, the step size falling to 0."""
+        self.phase = phase
+        self.network.gate.requires_grad_(phase == "reopen")
         self.reset_optimizer()
         end = self.step + n_steps
         end = min(end + -end % self.n_batches, self.n_steps)  # at the end of an epoch
@@ -299,7 +335,7 @@ class Schedule:
         for done in range(0, n_steps, self.every):
             yield from self._take(
                 min(self.every, n_steps - done),
-                step_size=lambda share: 1 - share,
+                step_size=lambda share: first_step_size * (1 - share),
                 start=done,
                 total=n_steps,
             )
@@ -310,14 +346,14 @@ class Schedule:
                 self.best, n_stale = look, 0
             else:
                 n_stale += 1
-            if n_stale == REFIT_STALE_LOOKS:
+            if n_stale == patience:
                 break
 
     def _is_worth(self, look):
-        """Say whether a look is better than the best, and so much better as it is wider."""
+        """Say whether a look is better than the best, and surely and much better if it is wider."""
         excess, error = look.excess(self.best)
         if look.openness > WIDER * self.best.openness:
-            return excess < -self.network.tolerance * error
+            return excess < -max(error, self._tolerated(self.best))
         return excess < 0
 
 

@@ -22,6 +22,8 @@ from ._windows import Windows
 RESIDENT_BYTES = 2**28
 # Windows at a time where nothing is learnt.
 INFERENCE_BATCH = 512
+# Windows that tell which values a feature often has.
+QUARTILE_WINDOWS = 1024
 # A price is in units of the loss, but of no smaller one than this share of the target's variance:
 # where nothing is left to explain, what explains nothing would be free otherwise.
 LEAST_LOSS = 0.002
@@ -451,7 +453,11 @@ def train(
     last = []
     schedule = best = None
     if is_priced(net.module_):
-        net.module_.gate.price, _ = prices(len(training), checked=False)
+        gate = net.module_.gate
+        gate.price, _ = prices(len(training), checked=False)
+        gate.typical.copy_(_quartiles(training))
+        gate.kept.fill_(True)
+        gate.read_kept.fill_(True)
         if phases:
             schedule = _make_schedule(
                 net, training, validation if stopping else None, n_epochs, patience
@@ -489,6 +495,7 @@ def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
         watched = {
             "look": lambda: _look(net, validation),
             "reference": _reference(net, validation),
+            "usage": lambda: _usage(net, validation),
         }
     return Schedule(
         net.module_,
@@ -501,19 +508,41 @@ def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
     )
 
 
+def _quartiles(training):
+    """Find each feature's quartiles (2, F) in training windows, evenly spaced if they are many."""
+    which = torch.arange(0, len(training), -(-len(training) // QUARTILE_WINDOWS))
+    batch = training.batch(which)
+    values = batch["X"][batch["mask"]] if "mask" in batch else batch["X"].flatten(0, 1)
+    values = values.sort(dim=0).values  # torch.quantile takes few values only
+    return values[[len(values) // 4, 3 * len(values) // 4]]
+
+
 @torch.no_grad()
 def _look(net, validation):
     """Measure the loss of each validation window, and how far the gates are open."""
     net.module_.eval()
     losses, weights, opened = [], [], []
     for batch, (y, weight) in Batches(validation, INFERENCE_BATCH):
-        prediction, attention = net.module_.attend(**batch)
+        prediction, gates = net.module_.gated(**batch)
         losses.append(net.criterion_.per_sample(prediction, y))
         weights.append(weight)
-        opened.append(attention["gate"].flatten(1).mean(dim=1))
+        opened.append(gates.flatten(1).mean(dim=1))
     weight = torch.cat(weights)
     openness = float((torch.cat(opened) * weight).sum() / weight.sum())
     return Look(losses=torch.cat(losses), weight=weight, openness=openness)
+
+
+@torch.no_grad()
+def _usage(net, validation):
+    """Average the gates, and what steers them, over validation windows (evenly spaced, if many)."""
+    net.module_.eval()
+    which = torch.arange(0, len(validation), -(-len(validation) // INFERENCE_BATCH))
+    _, weights = net.module_.attend(**validation.batch(which))
+    shape = net.module_.gate.kept.shape
+    return {
+        "kept": weights["gate"].mean(dim=0).reshape(shape),
+        "read_kept": weights["steering"].mean(dim=0).reshape(shape),
+    }
 
 
 @torch.no_grad()
@@ -541,12 +570,6 @@ def attend(net, dataset):
     """Yield the attention of the windows, batch after batch, as dicts of float64 arrays."""
     for _, weights in _run(net, dataset, net.module_.attend):
         yield {axes: w.numpy().astype(np.float64) for axes, w in weights.items()}
-
-
-@torch.no_grad()
-def read_gates(net):
-    """Give what may steer gates that have a price, (T, F), as a float64 array."""
-    return net.module_.gate.read_gates().cpu().numpy().astype(np.float64)
 
 
 def _run(net, dataset, method):

@@ -28,6 +28,8 @@ READ_PRICE = 0.2
 GAIN = 5.0
 # The scorer's first layer, for sharp decisions; and its width: units for each of three steps.
 SCORE_GAIN, STEP_UNITS = 8.0, 6
+# Gates that move by no more than this are not said to be steered.
+LEAST_STEERING = 0.03
 
 
 class _Bounded(torch.autograd.Function):
@@ -100,7 +102,7 @@ class BottleneckGate(nn.Module):
     would learn to open a cell that means nothing by how great its neighbour is, and so send the
     neighbour's value as a gate. The scorer reads :math:`\tilde x = r \odot x` through read gates
     :math:`r` (T, F), the same for all windows and drawn likewise: what only steers the gates has a
-    price too.
+    price too. :meth:`steering` says which cells of a window do so.
 
     Parameters
     ----------
@@ -115,6 +117,11 @@ class BottleneckGate(nn.Module):
         In training, the relative fall of the loss that is worth an open gate.
     sampled : bool
         Whether training draws the gates; else it uses their medians, and they have no price.
+    kept, read_kept : Tensor of bool, of the shape of the mode's gates
+        Buffers: which gates may be open outside the sampling, and which cells may steer them.
+    typical : Tensor of shape (2, n_features)
+        A buffer: two values that a feature often has, for :meth:`steering` to hide a cell behind.
+        The estimator sets them to the quartiles of the training windows.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), gates (B, T, F), their price
     (B,), 0 outside training.
@@ -127,6 +134,10 @@ class BottleneckGate(nn.Module):
     >>> Z.shape, gates.shape, price.tolist()
     (torch.Size([4, 10, 3]), torch.Size([4, 10, 3]), [0.0, 0.0, 0.0, 0.0])
     """
+
+    kept: Tensor
+    read_kept: Tensor
+    typical: Tensor
 
     def __init__(self, n_timesteps: int, n_features: int, *, attention_mode: str = "both") -> None:
         super().__init__()
@@ -147,6 +158,9 @@ class BottleneckGate(nn.Module):
             self.local.weight /= (3 * SCORE_GAIN) ** 0.5
             self.newest.weight /= SCORE_GAIN
         nn.init.zeros_(self.out.weight)
+        self.register_buffer("kept", torch.ones(shape, dtype=torch.bool))
+        self.register_buffer("read_kept", torch.ones(shape, dtype=torch.bool))
+        self.register_buffer("typical", torch.tensor([[-0.67], [0.67]]).expand(2, F).clone())
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         X = zero_padding(X, mask)
@@ -156,13 +170,72 @@ class BottleneckGate(nn.Module):
             gates, cost = _sampled(self._logits(X * read, mask), BOUND)
             price = self.price * (cost + READ_PRICE * read_cost)
         else:
-            gates = _median(self._logits(X * self.read_gates(), mask), BOUND)
+            gates = self._medians(X * self._read(), mask)
         gates = level_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, price
 
-    def read_gates(self) -> Tensor:
+    def steering(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
+        r"""Say how much each cell, step or feature of a window decides about the gates of others.
+
+        A marker or a switch tells where to look, and has this part in the prediction even where
+        its own gate is closed. It is hidden from the scorer, behind one and the other of two values
+        that its feature often has, and the square of the greatest change of another gate is its
+        steering: 1 where that opens or closes one, and next to nothing where it moves none by much.
+
+        What steers is searched for by halving: the steps of a feature are hidden together first,
+        and then in ever smaller parts where that has changed something. Steps that undo each other
+        exactly are missed.
+
+        Parameters
+        ----------
+        X : Tensor of shape (B, T, F)
+        mask : Tensor of shape (B, T) or None, default=None
+
+        Returns
+        -------
+        steering : Tensor of shape (B, T, F), (B, T, 1) or (B, 1, F), by the mode
+            In [0, 1]; 0 where no gate moves by more than 0.001.
+        """
+        T, F = self.read.shape
+        read = self._read()
+        X, hidden = zero_padding(X, mask) * read, self.typical[:, None] * read
+        gates = self._medians(X, mask)
+        steering = torch.zeros_like(gates)
+        n_steps, n_features = gates.shape[1:]
+        # What is hidden together: steps [first, last) of a feature, and in which windows.
+        features = [slice(None)] if n_features == 1 else [slice(f, f + 1) for f in range(F)]
+        groups = [(0, T, f, torch.arange(len(X), device=X.device)) for f in features]
+        while groups:
+            first, last, feature, which = groups.pop()
+            if not read[first:last, feature].any():
+                continue
+            change = torch.zeros_like(gates[which])
+            for values in hidden:
+                without, observed = X[which], None if mask is None else mask[which]
+                without[:, first:last, feature] = values[first:last, feature]
+                without = self._medians(zero_padding(without, observed), observed)
+                change = torch.maximum(change, (without - gates[which]).abs())
+            if last - first == 1 or n_steps == 1:
+                own = slice(first, last if n_steps > 1 else 1), feature
+                change[:, *own] = 0.0
+                change = change.flatten(1).amax(dim=1)
+                change = change.masked_fill(change <= LEAST_STEERING, 0.0)
+                steering[which, *own] = change.square()[:, None, None]
+                continue
+            which = which[(change > LEAST_STEERING).flatten(1).any(dim=1)]
+            if len(which):
+                middle = (first + last) // 2
+                groups += [(first, middle, feature, which), (middle, last, feature, which)]
+        return steering
+
+    def _read(self) -> Tensor:
         """Say how much of each cell the scorer reads, (T, F)."""
-        return _median(GAIN * self.read, READ_BOUND)
+        return _median(GAIN * self.read, READ_BOUND) * self.read_kept
+
+    def _medians(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        """Give the gates of prediction for what was read (B, T, F), of the shape of the mode."""
+        gates = _median(self._logits(X, mask), BOUND) * self.kept
+        return zero_padding(gates, mask) if self.over_time else gates
 
     def _logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Score what was read (B, T, F): (B, T or 1, F or 1)."""
@@ -184,20 +257,18 @@ class BottleneckLSTM(nn.Module):
         \qquad h = \mathrm{LSTM}([z_1; p_1] \dots [z_T; p_T])
 
     In training, :class:`BottleneckGate` draws its gates and asks a price for those that are open,
-    which ``forward`` gives beside the prediction. Attention is the gates, normalised. Gates alone
-    say how much of the input is used at all: where nothing can be learnt, all of them close.
+    which ``forward`` gives beside the prediction. Attention is the greater of a cell's gate and its
+    :meth:`~BottleneckGate.steering`, normalised: a marker or a switch that is itself closed, but
+    decides what is open, has a part in the prediction too. Gates alone say how much of the input
+    is used at all: where nothing can be learnt, all of them close.
 
     The mean state is there because closed cells lie between an open one and the newest step; the
     LSTM need not carry a value across all of them. What is linear is learnt in a few epochs by U.
 
-    What steers the gates passes beside them: a gate that is a function of a cell which is itself
-    closed lets the network know something of that cell. Which cells those may be is in
-    :meth:`BottleneckGate.read_gates`.
-
     The estimator trains it in phases: *learn* with free gates; *squeeze*, the price rising until
     only what is worth a lot stays open; *relax*, the price falling and gates reopening in the order
-    of their worth; then the sparsest gates within ``tolerance`` are taken, and *refit* without
-    noise and price.
+    of their worth; then the sparsest gates within ``tolerance`` are taken, and the network behind
+    them is *refit* without noise; at last they may *reopen* where that surely lowers the error.
 
     Parameters
     ----------
@@ -207,9 +278,9 @@ class BottleneckLSTM(nn.Module):
         What is gated.
     hidden_size, num_layers, dropout, position_embedding
         See :class:`WindowLSTM`; dropout acts before the linear head too.
-    tolerance : float, default=1.0
-        Training ends with the sparsest gates whose validation error is at most this many standard
-        errors (of the paired differences) above the lowest. 0 is the lowest error; more is sparser.
+    tolerance : float, default=0.01
+        What sparse attention may cost: training takes the sparsest gates whose validation error
+        is at most this share above the lowest. 0 is the lowest error; more is sparser.
 
     Raises
     ------
@@ -245,13 +316,13 @@ class BottleneckLSTM(nn.Module):
         num_layers: int = 1,
         dropout: float = 0.0,
         position_embedding: bool = True,
-        tolerance: float = 1.0,
+        tolerance: float = 0.01,
     ) -> None:
         super().__init__()
         if not tolerance >= 0:
             raise ValueError(
-                f"tolerance must be a number of standard errors >= 0. Got {tolerance!r} instead; "
-                "0 takes the lowest error, 1 is the default."
+                f"tolerance must be a share of the error >= 0. Got {tolerance!r} instead; "
+                "0 takes the lowest error, 0.01 is the default."
             )
         self.attention_mode = attention_mode
         self.tolerance = tolerance
@@ -275,13 +346,23 @@ class BottleneckLSTM(nn.Module):
         return (prediction, price) if self.training else prediction
 
     def attend(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Predict, and give the weights that the mode defines and the ``"gate"`` they come from."""
-        prediction, gates, _ = self._run(X, mask)
-        weights = attention_of_mode(cell_attention(gates, mask), self.attention_mode)
-        axis = {"time": 2, "feature": 1}
+        """Predict, and give the weights that the mode defines and what they come from.
+
+        Those are ``"gate"`` and ``"steering"``, of the shape of the mode's own weights.
+        """
+        prediction, gates = self.gated(X, mask)
+        steering = self.gate.steering(X, mask)
+        used = level_gates(torch.maximum(gates, steering), mask)
+        weights = attention_of_mode(cell_attention(used, mask), self.attention_mode)
         # Of a step, or of a feature, all cells have the same gate, but for padding.
-        of_mode = gates if self.attention_mode == "both" else gates.amax(axis[self.attention_mode])
-        return prediction, weights | {"gate": of_mode}
+        of_mode = {"both": lambda w: w, "time": lambda w: w.amax(2), "feature": lambda w: w.amax(1)}
+        own = of_mode[self.attention_mode]
+        return prediction, weights | {"gate": own(gates), "steering": own(steering)}
+
+    def gated(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Predict (B, O), and give the gates (B, T, F), which is all that it takes."""
+        prediction, gates, _ = self._run(X, mask)
+        return prediction, gates
 
     def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         Z, gates, price = self.gate(X, mask)
