@@ -1,7 +1,7 @@
 """Where does the attention mislead, even that of gates which hide what they do not show?
 
 The default mechanism closes a gate on every cell of the input that the forecast does not need, so
-that what its attention does not show cannot be used. Five cases with known truth in which that is
+that what its attention does not show is hardly used. Five cases with known truth in which that is
 less than it seems, each with what to do about it. ``--case 2`` runs only the second.
 """
 
@@ -64,15 +64,18 @@ def case_2(n_samples, max_epochs, random_state):
     shuffled[:, -1, 0] = rng.permutation(shuffled[:, -1, 0])
     say("R2 on new windows", model.score(X_new, y_new))
     say("R2, the switch shuffled", model.score(shuffled, y_new))
-    say("attention on the switch", weights.cell[:, -1, 0].mean(), f"uniform: {1 / 72:.3f}")
+    say("gate of the switch", weights.gate[:, -1, 0].mean(), "0 hides its value from the LSTM")
     say(
         "switch guessed from the gates",
         guessed,
         f"by chance: {max(is_on.mean(), 1 - is_on.mean()):.3f}",
     )
-    print("   Attention shows what passes the gates. What steers them reaches the forecast too, as")
-    print("   their pattern. Do: look at permutation_importance, which sees the whole model, and")
-    print("   ask of attention that differs from window to window what makes it differ.\n")
+    say("its steering", weights.steering[:, -1, 0].mean(), "1: it opens or closes another gate")
+    say("attention on the switch", weights.cell[:, -1, 0].mean(), f"uniform: {1 / 72:.3f}")
+    print("   What steers the gates reaches the forecast as their pattern, whatever its own gate.")
+    print("   gates_ does not show it; steering_ and the attention do, as 'decides about others'.")
+    print("   Do: take no closed gate for 'no part in it' before you have seen its steering_, and")
+    print("   hold both against permutation_importance, which sees the whole model.\n")
 
 
 def case_3(n_samples, max_epochs, random_state):
@@ -163,7 +166,7 @@ def main(case=None, n_samples=1500, max_epochs=40, random_state=0):
     print(
         "Learnt: a closed gate is a promise about this network, which does not see what it hides; "
         "it is none about\nthe world.\n"
-        "Do not trust: attention where nothing is open (1), as all that the forecast rests on (2), "
+        "Do not trust: attention where nothing is open (1), a closed gate that may steer others (2), "
         "to tell twins\napart (3), once the data drift (4), or step by step in a smooth series (5)."
     )
 

@@ -55,13 +55,14 @@ def in_training(network, X, mask=None):
 
 def check_attention(weights, mode, n=B, T=T, F=F, tol=1e-6):
     shapes = {"time": (n, T), "feature": (n, F), "cell": (n, T, F)}
-    gate = weights.get("gate")  # not a distribution: how much is let through
-    weights = {key: weight for key, weight in weights.items() if key != "gate"}
+    # No distributions: how much is let through, and how much it decides about that.
+    uses = [weights[key] for key in ("gate", "steering") if key in weights]
+    weights = {key: weight for key, weight in weights.items() if key not in ("gate", "steering")}
     assert set(weights) == KEYS[mode]
-    if gate is not None:
-        assert gate.shape == shapes["cell" if mode == "both" else mode]
-        assert (gate >= 0).all()
-        assert (gate <= 1).all()
+    for use in uses:
+        assert use.shape == shapes["cell" if mode == "both" else mode]
+        assert (use >= 0).all()
+        assert (use <= 1).all()
     for key, weight in weights.items():
         assert weight.shape == shapes[key]
         assert (weight >= 0).all()
@@ -216,7 +217,7 @@ def test_training_can_move_the_weights_from_the_start(attention, mode):
 
 @every_mechanism
 def test_weights_vary_with_the_input(attention, mode):
-    _, weights = network_of(attention, mode).attend(windows())
+    _, weights = network_of(attention, mode).attend(windows(100))
     for weight in weights.values():
         assert weight.std(dim=0).max() > 1e-4
 

@@ -224,7 +224,8 @@ class BottleneckGate(nn.Module):
                 continue
             which = which[(change > LEAST_STEERING).flatten(1).any(dim=1)]
             if len(which):
-                middle = (first + last) // 2
+                # Parts are told from the newest step on: padding leaves them as they are.
+                middle = last - 2 ** ((last - first - 1).bit_length() - 1)
                 groups += [(first, middle, feature, which), (middle, last, feature, which)]
         return steering
 
