@@ -317,7 +317,8 @@ class Schedule:
 
     def _refit(self, n_steps):
         self.network.gate.sampled = False
-        yield from self._descend("refit", n_steps, REFIT_STEP_SIZE, REFIT_STALE_LOOKS)
+        first = 1.0 if self.look_at is None else REFIT_STEP_SIZE
+        yield from self._descend("refit", n_steps, first, REFIT_STALE_LOOKS)
         if self.look_at is not None:
             self._go_back_to(self.best)
             n_steps = int(REOPEN_SHARE * n_steps)
