@@ -166,8 +166,9 @@ def main(case=None, n_samples=1500, max_epochs=40, random_state=0):
     print(
         "Learnt: a closed gate is a promise about this network, which does not see what it hides; "
         "it is none about\nthe world.\n"
-        "Do not trust: attention where nothing is open (1), a closed gate that may steer others (2), "
-        "to tell twins\napart (3), once the data drift (4), or step by step in a smooth series (5)."
+        "Do not trust: attention where nothing is open (1), a closed gate that may steer others "
+        "(2), attention to\ntell twins apart (3), once the data drift (4), or step by step in a "
+        "smooth series (5)."
     )
 
 

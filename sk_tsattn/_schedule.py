@@ -305,7 +305,8 @@ class Schedule:
             for threshold in PRUNED:
                 kept.copy_(used >= threshold)
                 look = self._look()
-                if look.loss <= allowed:
+                # What is no longer read may leave gates open that it has closed.
+                if look.loss <= allowed and look.openness <= WIDER * self.best.openness:
                     look.step, look.epoch = chosen.step, chosen.epoch  # those of its weights
                     self.best = look
                     break

@@ -421,9 +421,12 @@ def test_gates_reopen_only_where_that_is_surely_and_much_better(refit, reopen, l
     assert schedule.best.loss == pytest.approx(loss)
 
 
-@pytest.mark.parametrize(("price_of_rare", "pruned"), [(0.0, True), (0.5, False)])
-def test_what_is_used_in_few_windows_is_closed_for_good_where_that_costs_nothing(
-    price_of_rare, pruned
+@pytest.mark.parametrize(
+    ("price_of_rare", "openness", "pruned"),
+    [(0.0, 0.4, True), (0.5, 0.4, False), (0.0, 0.6, False)],
+)
+def test_what_is_used_in_few_windows_is_closed_for_good_where_that_costs_and_opens_nothing(
+    price_of_rare, openness, pruned
 ):
     network = FakeNetwork()
     network.gate.kept = torch.ones(3, dtype=torch.bool)
@@ -431,8 +434,9 @@ def test_what_is_used_in_few_windows_is_closed_for_good_where_that_costs_nothing
     def look():
         if schedule.phase != "relax":
             return Look(torch.full((2,), 1.0), torch.ones(2), 1.0)
-        loss = 0.2 + price_of_rare * (~network.gate.kept[1]) + 0.7 * (~network.gate.kept[0])
-        return Look(torch.full((2,), float(loss)), torch.ones(2), 0.5)
+        kept = network.gate.kept.tolist()
+        loss = 0.2 + price_of_rare * (not kept[1]) + 0.7 * (not kept[0])
+        return Look(torch.full((2,), loss), torch.ones(2), 0.5 if kept[1] else openness)
 
     schedule = Schedule(
         network,
