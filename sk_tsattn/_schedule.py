@@ -1,4 +1,4 @@
-"""How a bottleneck is trained: learn, squeeze, relax, choose, refit, reopen."""
+"""How a bottleneck is trained: learn, squeeze, relax, choose, prune, refit, reopen."""
 
 import copy
 from dataclasses import dataclass
@@ -103,8 +103,7 @@ class Schedule:
 
     From strong to weak, since from weak to strong the network overfits before the gates close.
     Without a validation part the phases have fixed shares of the training, 4 takes the end, and
-    there is no 5 and no 7: nothing
-    would keep the gates from closing, or opening.
+    there is neither 5 nor 7: nothing would keep the gates from closing, or from opening.
 
     Parameters
     ----------
