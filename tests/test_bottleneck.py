@@ -133,18 +133,23 @@ def test_windows_get_gates_of_their_own_only_through_what_is_read():
     torch.testing.assert_close(gates, gates[:1].expand_as(gates))
 
 
+def silence(gate):
+    """Let the scorer say nothing."""
+    for parameter in (
+        gate.local.weight,
+        gate.context.weight,
+        gate.newest.weight,
+        gate.position,
+    ):
+        parameter.zero_()
+
+
 def steered_network(mode="both"):
     """A network whose gates are closed but for what cell (-1, 0) of a window says."""
     network = network_with(mode, logits=-3.0)
     gate = network.gate
     with torch.no_grad():
-        for parameter in (
-            gate.local.weight,
-            gate.context.weight,
-            gate.newest.weight,
-            gate.position,
-        ):
-            parameter.zero_()
+        silence(gate)
         gate.newest.weight[0, 0] = 1.0  # tanh(8 x) of the newest step of feature 0
         gate.out.weight.zero_()
         gate.out.weight[-1, 0] = 1.4  # opens the last feature, if x > 0; or all steps
@@ -174,13 +179,7 @@ def test_steering_is_on_a_mark_and_not_where_there_is_none():
     network = network_with(logits=-3.0)
     gate, X = network.gate, windows()
     with torch.no_grad():
-        for parameter in (
-            gate.local.weight,
-            gate.context.weight,
-            gate.newest.weight,
-            gate.position,
-        ):
-            parameter.zero_()
+        silence(gate)
         gate.local.weight[6, 0] = 1.0  # feature 0 of the own step
         gate.out.weight.zero_()
         gate.out.weight[2, 6] = 1.4

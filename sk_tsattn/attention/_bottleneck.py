@@ -194,7 +194,7 @@ class BottleneckGate(nn.Module):
         Returns
         -------
         steering : Tensor of shape (B, T, F), (B, T, 1) or (B, 1, F), by the mode
-            In [0, 1]; 0 where no gate moves by more than 0.001.
+            In [0, 1]; 0 where no gate moves by more than 0.03.
         """
         T, F = self.read.shape
         read = self._read()
