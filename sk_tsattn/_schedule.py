@@ -27,6 +27,9 @@ LOW_WINDOWS, CHECKED_WINDOWS = 11, 5
 # The peak is HIGH_WINDOWS / n, and higher only where that leaves open more than this share of what
 # learning left open: what it closes without need may not reopen.
 HIGH_WINDOWS, SQUEEZED = 400, 0.25
+# At its peak, the price of what the scorer reads is this share of that of an open gate. It falls as
+# this power of it: slower, or what is read for nothing would not close in time.
+READ_PRICE, READ_POWER = 0.15, 0.4
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share.
 STALE_LOOKS, STALE_GAIN = 5, 0.01
@@ -59,6 +62,12 @@ def prices(n_samples, *, checked):
     n_windows = CHECKED_WINDOWS if checked else LOW_WINDOWS
     low = min(max(LOW_PRICE, n_windows / n_samples), HIGH_PRICE)
     return low, max(low, min(HIGH_PRICE, HIGH_WINDOWS / n_samples))
+
+
+def set_prices(gate, price, high_price):
+    """Set the price of an open gate, and of what its scorer reads; the first is highest at a peak."""
+    gate.price = price
+    gate.read_price = READ_PRICE * high_price ** (1 - READ_POWER) * price**READ_POWER
 
 
 @dataclass
@@ -97,7 +106,10 @@ class Schedule:
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows.
     6. *Refit* the network behind these gates, without noise, the step size falling to 0. Where
-       all are closed, there is nothing to refit.
+       all are closed, there is nothing to refit. Pruning that costs more than 5 allows, but by no
+       more than the share ``tolerance`` of the error of predicting the mean, is tried as well: it
+       stands if its refit is at most that share of the error above the other, or one standard
+       error.
     7. *Reopen*: the gates may move as well, without a price. They may become wider only where that
        lowers the error by more than ``tolerance``, and surely so (by a standard error).
 
@@ -177,9 +189,12 @@ class Schedule:
         if path:
             best = min(path, key=lambda look: look.loss)
             self._go_back_to(self._choose(path, best))
-            self._prune(best)
-        if self.best is None or self.best.openness > 0:
+            yield from self._prune_and_refit(best, n_refit)
+        else:
             yield from self._refit(n_refit)
+        if self.look_at is not None and self.best.openness > 0:
+            n_reopen = int(REOPEN_SHARE * n_refit)
+            yield from self._descend("reopen", n_reopen, REOPEN_STEP_SIZE, REOPEN_STALE_LOOKS)
         self.done = True
 
     def finish(self):
@@ -201,7 +216,7 @@ class Schedule:
         """Take steps; price and step size follow the share of the phase that is over."""
         for k in range(start, start + n_steps):
             share = min(1, k / (total or n_steps))
-            self.network.gate.price = price(share)
+            set_prices(self.network.gate, price(share), self.high_price)
             self.step_size = step_size(share)
             self.step += 1
             yield
@@ -295,11 +310,30 @@ class Schedule:
         good = [look for look in path if look.loss - best.loss <= self._tolerated(best)]
         return min(good, key=lambda look: look.openness, default=best)
 
-    def _prune(self, best):
-        """Close for good what is used in few windows, while the error stays as near to the best."""
+    def _prune_and_refit(self, best, n_steps):
+        """Prune as far as the error stays as near to the best, or farther if a refit mends that."""
         chosen = self.best
+        used = self.usage()
         allowed = max(chosen.loss, best.loss + self._tolerated(best))
-        for name, used in self.usage().items():
+        doubted = allowed + self.network.tolerance * self.reference
+        trial = None
+        self._prune(used, doubted)
+        if self.best.loss > allowed:
+            if self.step + 2 * n_steps <= self.n_steps:
+                yield from self._refit(n_steps)
+                trial = self.best
+            self._go_back_to(chosen)
+            self._prune(used, allowed)
+        yield from self._refit(n_steps)
+        if trial is not None:
+            excess, error = trial.excess(self.best)
+            if excess <= max(error, self._tolerated(self.best)):
+                self._go_back_to(trial)
+
+    def _prune(self, usage, allowed):
+        """Close for good what is used in few windows, while the error is no more than allowed."""
+        chosen = self.best
+        for name, used in usage.items():
             kept = getattr(self.network.gate, name)
             for threshold in PRUNED:
                 kept.copy_(used >= threshold)
@@ -316,13 +350,13 @@ class Schedule:
         return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
 
     def _refit(self, n_steps):
+        if self.best is not None and not self.best.openness:
+            return
         self.network.gate.sampled = False
         first = 1.0 if self.look_at is None else REFIT_STEP_SIZE
         yield from self._descend("refit", n_steps, first, REFIT_STALE_LOOKS)
-        if self.look_at is not None:
+        if self.best is not None:
             self._go_back_to(self.best)
-            n_steps = int(REOPEN_SHARE * n_steps)
-            yield from self._descend("reopen", n_steps, REOPEN_STEP_SIZE, REOPEN_STALE_LOOKS)
 
     def _descend(self, phase, n_steps, first_step_size, patience):
         """Train without noise, the step size falling to 0."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ._network import build_network
-from ._schedule import Look, Schedule, is_priced, prices
+from ._schedule import Look, Schedule, is_priced, prices, set_prices
 from ._windows import Windows
 
 # Arrays up to this size (in the network's precision) are put on the device whole; from larger ones
@@ -454,7 +454,7 @@ def train(
     schedule = best = None
     if is_priced(net.module_):
         gate = net.module_.gate
-        gate.price, _ = prices(len(training), checked=False)
+        set_prices(gate, *prices(len(training), checked=False))
         gate.typical.copy_(_quartiles(training))
         gate.kept.fill_(True)
         gate.read_kept.fill_(True)

@@ -22,8 +22,6 @@ SHIFT = TEMPERATURE * math.log(-LOW / HIGH)
 BOUND, READ_BOUND = 4.0, 6.0
 # Gates start open, but short of 1, where a median has no slope.
 OPEN, READ_OPEN = 1.5, 4.0
-# What the scorer reads costs this share of what the LSTM reads.
-READ_PRICE = 0.2
 # Logits move this much faster than the weights they are made of, under the same step size.
 GAIN = 5.0
 # The scorer's first layer, for sharp decisions; and its width: units for each of three steps.
@@ -113,8 +111,9 @@ class BottleneckGate(nn.Module):
 
     Attributes
     ----------
-    price : float
-        In training, the relative fall of the loss that is worth an open gate.
+    price, read_price : float
+        In training, the relative fall of the loss that is worth an open gate, and a cell that
+        steers gates.
     sampled : bool
         Whether training draws the gates; else it uses their medians, and they have no price.
     kept, read_kept : Tensor of bool, of the shape of the mode's gates
@@ -144,7 +143,7 @@ class BottleneckGate(nn.Module):
         T, F, K = n_timesteps, n_features, 3 * STEP_UNITS
         shape = {"both": (T, F), "time": (T, 1), "feature": (1, F)}[attention_mode]
         self.over_time = attention_mode != "feature"
-        self.price = 0.0
+        self.price = self.read_price = 0.0
         self.sampled = True
         self.bias = nn.Parameter(torch.full(shape, OPEN / GAIN))  # b
         self.read = nn.Parameter(torch.full((T, F), READ_OPEN / GAIN))  # logits of r
@@ -168,7 +167,7 @@ class BottleneckGate(nn.Module):
         if self.training and self.sampled:
             read, read_cost = _sampled(GAIN * self.read, READ_BOUND)
             gates, cost = _sampled(self._logits(X * read, mask), BOUND)
-            price = self.price * (cost + READ_PRICE * read_cost)
+            price = self.price * cost + self.read_price * read_cost
         else:
             gates = self._medians(X * self._read(), mask)
         gates = level_gates(zero_padding(gates.expand_as(X), mask), mask)
