@@ -28,7 +28,8 @@ LOW_WINDOWS, CHECKED_WINDOWS = 11, 5
 # learning left open: what it closes without need may not reopen.
 HIGH_WINDOWS, SQUEEZED = 400, 0.25
 # At its peak, the price of what the scorer reads is this share of that of an open gate. It falls as
-# this power of it: slower, or what is read for nothing would not close in time.
+# this power of it: slower, or what is read for nothing would not close in time. But it never falls
+# below the low price: the luckiest of many cells may be one that is read.
 READ_PRICE, READ_POWER = 0.15, 0.4
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share.
@@ -64,10 +65,11 @@ def prices(n_samples, *, checked):
     return low, max(low, min(HIGH_PRICE, HIGH_WINDOWS / n_samples))
 
 
-def set_prices(gate, price, high_price):
-    """Set the price of an open gate, and of what its scorer reads; the first is highest at a peak."""
+def set_prices(gate, price, low, high):
+    """Set the price of an open gate, and of what its scorer reads."""
     gate.price = price
-    gate.read_price = READ_PRICE * high_price ** (1 - READ_POWER) * price**READ_POWER
+    falling = READ_PRICE * high ** (1 - READ_POWER) * price**READ_POWER
+    gate.read_price = max(falling, min(price, low))
 
 
 @dataclass
@@ -114,8 +116,9 @@ class Schedule:
        lowers the error by more than ``tolerance``, and surely so (by a standard error).
 
     From strong to weak, since from weak to strong the network overfits before the gates close.
-    Without a validation part the phases have fixed shares of the training, 4 takes the end, and
-    there is neither 5 nor 7: nothing would keep the gates from closing, or from opening.
+    Without a validation part the phases have fixed shares of the training, 4 takes the end, 5 asks
+    of what it closes whether it lowers the training error by less than its price, and there is no
+    7: nothing would keep the gates from opening.
 
     Parameters
     ----------
@@ -131,13 +134,15 @@ class Schedule:
         The estimator's parameter.
     reset_optimizer : callable
         Lets the optimizer forget its moments.
-    look : callable or None, default=None
-        Gives a :class:`Look` at the validation part; None if there is none.
-    reference : float or None, default=None
-        Validation loss of predicting 0.
-    usage : callable or None, default=None
-        Gives how far the gates, and what steers them, are open on average, by the name of the
-        gate's buffer that keeps them open.
+    checked : bool
+        Whether there is a validation part.
+    look : callable
+        Gives a :class:`Look` at the validation part, or else at the training windows.
+    usage : callable
+        Gives, by the name of the gate's buffer that keeps them open, how far the gates, and what
+        steers them, are in use on average, and how much of their price they cost.
+    reference : float
+        The loss, there, of predicting 0.
     """
 
     def __init__(
@@ -149,20 +154,22 @@ class Schedule:
         n_samples,
         n_iter_no_change,
         reset_optimizer,
-        look=None,
-        reference=None,
-        usage=None,
+        checked,
+        look,
+        usage,
+        reference,
     ):
         self.network = network
         self.n_steps = n_steps
         self.n_batches = n_batches
+        self.checked = checked
         self.look_at = look
         self.reference = reference
         self.usage = usage
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
-        self.low_price, self.high_price = prices(n_samples, checked=look is not None)
+        self.low_price, self.high_price = prices(n_samples, checked=checked)
         self.step = 0
         self.phase = "learn"
         self.step_size = 1.0  # share of the optimizer's own
@@ -175,7 +182,7 @@ class Schedule:
         n_learnt = yield from self._learn()
         n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
         left = max(2, self.n_steps - self.step - n_refit)
-        if self.look_at is None:
+        if not self.checked:
             n_rise = int(left * RISE_SHARE / (RISE_SHARE + FALL_SHARE))
             n_fall = left - n_rise
         else:
@@ -191,8 +198,10 @@ class Schedule:
             self._go_back_to(self._choose(path, best))
             yield from self._prune_and_refit(best, n_refit)
         else:
+            if not self.checked:
+                self._prune_what_is_not_worth_its_price()
             yield from self._refit(n_refit)
-        if self.look_at is not None and self.best.openness > 0:
+        if self.checked and self.best.openness > 0:
             n_reopen = int(REOPEN_SHARE * n_refit)
             yield from self._descend("reopen", n_reopen, REOPEN_STEP_SIZE, REOPEN_STALE_LOOKS)
         self.done = True
@@ -216,7 +225,7 @@ class Schedule:
         """Take steps; price and step size follow the share of the phase that is over."""
         for k in range(start, start + n_steps):
             share = min(1, k / (total or n_steps))
-            set_prices(self.network.gate, price(share), self.high_price)
+            set_prices(self.network.gate, price(share), self.low_price, self.high_price)
             self.step_size = step_size(share)
             self.step += 1
             yield
@@ -235,7 +244,7 @@ class Schedule:
     def _learn(self):
         self.phase = "learn"
         longest = max(1, int(LEARN_SHARE * self.n_steps))
-        if self.look_at is None:
+        if not self.checked:
             yield from self._take(longest)
             return longest
         shortest = min(LEARN_LOOKS * self.every, longest)
@@ -275,7 +284,7 @@ class Schedule:
             self.high_price = start * rise ** (done / n_more)
 
     def _leaves_much_open(self):
-        return self.look_at is not None and (self._look().openness > SQUEEZED * self.best.openness)
+        return self.checked and (self._look().openness > SQUEEZED * self.best.openness)
 
     def _relax(self, n_steps, n_most):
         """Let the price fall geometrically to the low one, and look at what reopens."""
@@ -287,12 +296,12 @@ class Schedule:
             yield from self._take(
                 min(self.every, (n_steps if done < n_steps else n_most) - done),
                 lambda share: self.high_price * low**share,
-                lambda share: 1.0 if self.look_at is None else LOW_STEP_SIZE**share,
+                lambda share: 1.0 if not self.checked else LOW_STEP_SIZE**share,
                 start=done,
                 total=n_steps,
             )
             done += self.every
-            if self.look_at is not None:
+            if self.checked:
                 path.append(self._look())
                 if done < n_steps and not _improves(path, STALE_LOOKS, STALE_GAIN):
                     break
@@ -301,7 +310,7 @@ class Schedule:
     def _goes_on(self, path):
         """Say whether the low price still pays."""
         return (
-            self.look_at is not None
+            self.checked
             and _improves(path, LAST_LOOKS, LAST_GAIN)
             and not self._nothing_left(path[-1])
         )
@@ -333,7 +342,7 @@ class Schedule:
     def _prune(self, usage, allowed):
         """Close for good what is used in few windows, while the error is no more than allowed."""
         chosen = self.best
-        for name, used in usage.items():
+        for name, (used, _) in usage.items():
             kept = getattr(self.network.gate, name)
             for threshold in PRUNED:
                 kept.copy_(used >= threshold)
@@ -346,6 +355,23 @@ class Schedule:
             else:
                 kept.fill_(True)
 
+    def _prune_what_is_not_worth_its_price(self):
+        """Close for good what is used in few windows, while the error rises less than the price."""
+        gate = self.network.gate
+        price = {"kept": gate.price, "read_kept": gate.read_price}
+        loss = self._look().loss
+        for name, (used, cost) in self.usage().items():
+            kept = getattr(gate, name)
+            for threshold in reversed(PRUNED):
+                before = kept.clone()
+                kept &= used >= threshold
+                saved = price[name] * float(cost[before & ~kept].sum())
+                after = self._look().loss
+                if after > (1 + saved) * loss:
+                    kept.copy_(before)
+                    break
+                loss = after
+
     def _tolerated(self, look):
         return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
 
@@ -353,7 +379,7 @@ class Schedule:
         if self.best is not None and not self.best.openness:
             return
         self.network.gate.sampled = False
-        first = 1.0 if self.look_at is None else REFIT_STEP_SIZE
+        first = 1.0 if not self.checked else REFIT_STEP_SIZE
         yield from self._descend("refit", n_steps, first, REFIT_STALE_LOOKS)
         if self.best is not None:
             self._go_back_to(self.best)
@@ -374,7 +400,7 @@ class Schedule:
                 start=done,
                 total=n_steps,
             )
-            if self.look_at is None:
+            if not self.checked:
                 continue
             look = self._look()
             if self._is_worth(look):

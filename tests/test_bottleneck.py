@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_squared_error
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._schedule import HIGH_PRICE, Look, Schedule, prices
+from sk_tsattn._schedule import HIGH_PRICE, Look, Schedule, prices, set_prices
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
 from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _median, _sampled
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell, make_switch
@@ -302,7 +302,7 @@ def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.0
     network = FakeNetwork(tolerance)
 
     def look():
-        loss, openness, spread = (*measure(schedule.phase), 0.01)[:3]
+        loss, openness, spread = (*(measure(schedule.phase) if measure else (1.0, 1.0)), 0.01)[:3]
         return Look(loss + spread * torch.tensor([-1.0, 0.0, 1.0]), torch.ones(3), openness)
 
     schedule = Schedule(
@@ -312,9 +312,10 @@ def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.0
         n_samples=n_samples,
         n_iter_no_change=10,
         reset_optimizer=lambda: None,
-        look=None if measure is None else look,
-        reference=1.0,
+        checked=measure is not None,
+        look=look,
         usage=dict,
+        reference=1.0,
     )
     record = []
     steps = schedule.steps()
@@ -419,11 +420,11 @@ def test_gates_reopen_only_where_that_is_surely_and_much_better(refit, reopen, l
     assert schedule.best.loss == pytest.approx(loss)
 
 
-def pruning(measure):
+def pruning(measure, *, checked=True):
     """Run a schedule with three gates, open by 0.9, 0.04 and 0 on average; return it and the gates.
 
-    ``measure`` gives the validation loss and the openness of weights from a phase, with the gates
-    that are kept.
+    ``measure`` gives the loss and the openness of weights from a phase, with the gates that are
+    kept; ``checked`` says whether on a validation part.
     """
     network = FakeNetwork()
     network.phase = "learn"
@@ -447,9 +448,10 @@ def pruning(measure):
         n_samples=640,
         n_iter_no_change=10,
         reset_optimizer=lambda: None,
+        checked=checked,
         look=look,
+        usage=lambda: {"kept": (torch.tensor([0.9, 0.04, 0.0]),) * 2},
         reference=1.0,
-        usage=lambda: {"kept": torch.tensor([0.9, 0.04, 0.0])},
     )
     for _ in schedule.steps():
         if schedule.phase == "reopen":
@@ -495,6 +497,33 @@ def test_pruning_that_costs_a_little_more_stands_where_a_refit_mends_it(cost, le
     schedule, kept = pruning(measure)
     assert kept == [True, not pruned, False]
     assert schedule.best.loss == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("worth", "pruned"), [(0.5, True), (2.0, False)])
+def test_without_a_validation_part_what_is_not_worth_its_price_is_closed_for_good(worth, pruned):
+    low, _ = prices(640, checked=False)
+
+    def measure(phase, kept):
+        # A gate that is open by 0.04 on average costs that share of the price.
+        return 0.2 * (1 + worth * low * 0.04 * (not kept[1]) + 5 * (not kept[0])), 1.0
+
+    _, kept = pruning(measure, checked=False)
+    assert kept == [True, not pruned, False]
+
+
+def test_the_price_of_reading_falls_slower_and_never_below_the_low_price():
+    gate = torch.nn.Identity()
+    for n_samples in (300, 3000, 30_000):
+        low, high = prices(n_samples, checked=True)
+        set_prices(gate, 0.0, low, high)
+        assert (gate.price, gate.read_price) == (0.0, 0.0)
+        shares = []
+        for price in np.geomspace(high, low, 9):
+            set_prices(gate, price, low, high)
+            assert gate.price == price
+            assert gate.read_price >= low
+            shares.append(gate.read_price / price)
+        assert (np.diff(shares) >= 0).all()
 
 
 def test_closed_gates_are_not_refitted():

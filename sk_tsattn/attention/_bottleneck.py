@@ -169,7 +169,7 @@ class BottleneckGate(nn.Module):
             gates, cost = _sampled(self._logits(X * read, mask), BOUND)
             price = self.price * cost + self.read_price * read_cost
         else:
-            gates = self._medians(X * self._read(), mask)
+            gates = self._medians(X * self.reading(), mask)
         gates = level_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, price
 
@@ -196,7 +196,7 @@ class BottleneckGate(nn.Module):
             In [0, 1]; 0 where no gate moves by more than 0.03.
         """
         T, F = self.read.shape
-        read = self._read()
+        read = self.reading()
         X, hidden = zero_padding(X, mask) * read, self.typical[:, None] * read
         gates = self._medians(X, mask)
         steering = torch.zeros_like(gates)
@@ -228,8 +228,8 @@ class BottleneckGate(nn.Module):
                 groups += [(first, middle, feature, which), (middle, last, feature, which)]
         return steering
 
-    def _read(self) -> Tensor:
-        """Say how much of each cell the scorer reads, (T, F)."""
+    def reading(self) -> Tensor:
+        """Say how much of each cell the scorer reads in prediction, (T, F)."""
         return _median(GAIN * self.read, READ_BOUND) * self.read_kept
 
     def _medians(self, X: Tensor, mask: Tensor | None) -> Tensor:
