@@ -129,7 +129,8 @@ def scores_of(weights, drivers, marked):
                 score(flat, false, left_out=true & ~false),
                 score(flat, true),
             ]
-            found[f"{axis} {name}"] = [float(v.mean()) for v in values_of_samples]
+            # A window whose weight lies all on what is left out has no share to tell.
+            found[f"{axis} {name}"] = [float(np.nanmean(v)) for v in values_of_samples]
     return found
 
 
