@@ -10,6 +10,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import _training as training
+from ._batches import WindowDataset
 from ._parameters import check_parameters
 from ._reporting import CallbackSupportMixin, FitReport, with_callbacks
 from ._rows import check_rows, check_target, check_weight
@@ -561,7 +562,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             self._x_scale = self._y_scale = 1.0
 
     def _dataset(self, windows, y=None, weight=None):
-        return training.WindowDataset(
+        return WindowDataset(
             windows,
             self._x_mean,
             self._x_scale,

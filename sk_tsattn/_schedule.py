@@ -1,10 +1,9 @@
 """How a bottleneck is trained: learn, squeeze, relax, choose, prune, refit, reopen."""
 
 import copy
-from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from ._looks import Look
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
@@ -66,33 +65,13 @@ def prices(n_samples, *, checked):
 
 
 def set_prices(gate, price, low, high):
-    """Set the price of an open gate, and of what its scorer reads."""
+    """Set the price of an open gate, and from it that of what its scorer reads.
+
+    ``low`` and ``high`` are the ends between which the first falls.
+    """
     gate.price = price
     falling = READ_PRICE * high ** (1 - READ_POWER) * price**READ_POWER
     gate.read_price = max(falling, min(price, low))
-
-
-@dataclass
-class Look:
-    """The network at a step of its training."""
-
-    losses: Tensor  # of each validation window
-    weight: Tensor  # of each validation window
-    openness: float  # mean gate
-    step: int = 0
-    epoch: int = 0
-    state: Any = None
-
-    def __post_init__(self):
-        self.loss = float((self.losses * self.weight).sum() / self.weight.sum())
-
-    def excess(self, other):
-        """Give the mean of the paired differences to another look, and its standard error."""
-        differences = self.losses - other.losses
-        weight = self.weight / self.weight.sum()
-        mean = (differences * weight).sum()
-        variance = ((differences - mean) ** 2 * weight**2).sum()
-        return float(mean), float(variance.sqrt())
 
 
 class Schedule:
@@ -111,7 +90,7 @@ class Schedule:
        all are closed, there is nothing to refit. Pruning that costs more than 5 allows, but by no
        more than the share ``tolerance`` of the error of predicting the mean, is tried as well: it
        stands if its refit is at most that share of the error above the other, or one standard
-       error.
+       error. It never closes all.
     7. *Reopen*: the gates may move as well, without a price. They may become wider only where that
        lowers the error by more than ``tolerance``, and surely so (by a standard error).
 
@@ -328,7 +307,8 @@ class Schedule:
         trial = None
         self._prune(used, doubted)
         if self.best.loss > allowed:
-            if self.step + 2 * n_steps <= self.n_steps:
+            # Whether anything matters at all is not for a doubt to settle.
+            if self.best.openness > 0 and self.step + 2 * n_steps <= self.n_steps:
                 yield from self._refit(n_steps)
                 trial = self.best
             self._go_back_to(chosen)
@@ -359,14 +339,14 @@ class Schedule:
         """Close for good what is used in few windows, while the error rises less than the price."""
         gate = self.network.gate
         price = {"kept": gate.price, "read_kept": gate.read_price}
-        loss = self._look().loss
+        loss = self.look_at().loss
         for name, (used, cost) in self.usage().items():
             kept = getattr(gate, name)
             for threshold in reversed(PRUNED):
                 before = kept.clone()
                 kept &= used >= threshold
                 saved = price[name] * float(cost[before & ~kept].sum())
-                after = self._look().loss
+                after = self.look_at().loss
                 if after > (1 + saved) * loss:
                     kept.copy_(before)
                     break
@@ -379,7 +359,7 @@ class Schedule:
         if self.best is not None and not self.best.openness:
             return
         self.network.gate.sampled = False
-        first = 1.0 if not self.checked else REFIT_STEP_SIZE
+        first = REFIT_STEP_SIZE if self.checked else 1.0
         yield from self._descend("refit", n_steps, first, REFIT_STALE_LOOKS)
         if self.best is not None:
             self._go_back_to(self.best)

@@ -13,17 +13,11 @@ from torch import Tensor, nn
 # skorch brings tqdm along and draws its own progress with it.
 from tqdm import tqdm
 
+from ._batches import INFERENCE_BATCH, Batches
+from ._looks import look, quartiles, reference, usage
 from ._network import build_network
-from ._schedule import Look, Schedule, is_priced, prices, set_prices
-from ._windows import Windows
+from ._schedule import Schedule, is_priced, prices, set_prices
 
-# Arrays up to this size (in the network's precision) are put on the device whole; from larger ones
-# each batch is read by itself, so that a memory map stays on disk.
-RESIDENT_BYTES = 2**28
-# Windows at a time where nothing is learnt.
-INFERENCE_BATCH = 512
-# Windows that tell which values a feature often has.
-QUARTILE_WINDOWS = 1024
 # A price is in units of the loss, but of no smaller one than this share of the target's variance:
 # where nothing is left to explain, what explains nothing would be free otherwise.
 LEAST_LOSS = 0.002
@@ -52,99 +46,6 @@ HISTORY = {
     "phase": "phase",
     "price": "price",
 }
-
-
-class WindowDataset(torch.utils.data.Dataset):
-    """Windows, scaled and cut a batch at a time, with the targets that belong to them.
-
-    Parameters
-    ----------
-    windows : Windows
-        In numpy arrays or memory maps.
-
-    center, scale : ndarray of shape (n_features,) or float
-        What is subtracted from each feature, and then divided by.
-
-    dtype : str
-        Precision of the network, ``"float32"`` or ``"float64"``.
-
-    device : str
-        Where the batches are wanted.
-
-    y : ndarray of shape (n, n_outputs) or None, default=None
-        Scaled targets.
-
-    weight : ndarray of shape (n,) or None, default=None
-        Sample weights.
-    """
-
-    def __init__(self, windows, center, scale, *, dtype, device, y=None, weight=None):
-        self.dtype = getattr(torch, dtype)
-        self.device = device
-        self.center, self.scale = center, scale
-        values = windows.values
-        self.resident = values.size * self.dtype.itemsize <= RESIDENT_BYTES
-        if self.resident:
-            windows = windows.convert(self._scaled(values), self._on_device)
-        self.windows: Windows = windows
-        offsets = np.arange(1 - windows.lookback, 1)
-        self.offsets = self._on_device(offsets) if self.resident else offsets
-        if y is not None:
-            assert weight is not None
-            self.y = self._on_device(y).to(self.dtype)
-            self.weight = self._on_device(weight / weight.mean()).to(self.dtype)
-
-    def _on_device(self, array: np.ndarray) -> Tensor:
-        return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
-
-    def _scaled(self, values: np.ndarray) -> Tensor:
-        # The subtraction is done in the precision of the data: single precision would lose the
-        # small changes of a large value, such as a pressure in Pa.
-        return self._on_device((values - self.center) / self.scale).to(self.dtype)
-
-    def __len__(self):
-        return len(self.windows)
-
-    def batch(self, which: Tensor) -> dict[str, Tensor]:
-        """Cut the windows at ``which`` (int tensor on the CPU)."""
-        if self.resident:
-            X, mask = self.windows.take(which.to(self.device), self.offsets)
-        else:
-            values, mask = self.windows.take(which.numpy(), self.offsets)
-            X, mask = self._scaled(values), None if mask is None else self._on_device(mask)
-        return {"X": X} if mask is None else {"X": X, "mask": mask}
-
-    def targets(self, which: Tensor) -> tuple[Tensor, Tensor]:
-        """Take the targets and the weights at ``which``."""
-        which = which.to(self.device)
-        return self.y[which], self.weight[which]
-
-
-class Batches:
-    """Iterate over a :class:`WindowDataset` in batches.
-
-    Parameters
-    ----------
-    dataset : WindowDataset
-        What is cut.
-
-    batch_size : int
-        Windows in a batch; the last one may have fewer.
-
-    shuffle : bool, default=False
-        Draw a new order each time, from torch's global generator. A single batch has none.
-    """
-
-    def __init__(self, dataset, batch_size, shuffle=False):
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.shuffle = shuffle and len(dataset) > batch_size
-
-    def __iter__(self):
-        n = len(self.dataset)
-        order = torch.randperm(n) if self.shuffle else torch.arange(n)
-        for which in order.split(self.batch_size):
-            yield self.dataset.batch(which), self.dataset.targets(which)
 
 
 class WeightedLoss(nn.Module):
@@ -459,7 +360,7 @@ def train(
         gate = net.module_.gate
         low, high = prices(len(training), checked=False)
         set_prices(gate, low, low, high)
-        gate.typical.copy_(_quartiles(training))
+        gate.typical.copy_(quartiles(training))
         gate.kept.fill_(True)
         gate.read_kept.fill_(True)
         if phases:
@@ -503,54 +404,10 @@ def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
         n_iter_no_change=n_iter_no_change,
         reset_optimizer=net.optimizer_.state.clear,
         checked=validation is not None,
-        look=lambda: _look(net, seen),
-        usage=lambda: _usage(net, seen),
-        reference=_reference(net, seen),
+        look=lambda: look(net, seen),
+        usage=lambda: usage(net, seen),
+        reference=reference(net, seen),
     )
-
-
-def _quartiles(training):
-    """Find each feature's quartiles (2, F) in training windows, evenly spaced if they are many."""
-    which = torch.arange(0, len(training), -(-len(training) // QUARTILE_WINDOWS))
-    batch = training.batch(which)
-    values = batch["X"][batch["mask"]] if "mask" in batch else batch["X"].flatten(0, 1)
-    values = values.sort(dim=0).values  # torch.quantile takes few values only
-    return values[[len(values) // 4, 3 * len(values) // 4]]
-
-
-@torch.no_grad()
-def _look(net, windows):
-    """Measure the loss of each window, and how far the gates are open."""
-    net.module_.eval()
-    losses, weights, opened = [], [], []
-    for batch, (y, weight) in Batches(windows, INFERENCE_BATCH):
-        prediction, gates = net.module_.gated(**batch)
-        losses.append(net.criterion_.per_sample(prediction, y))
-        weights.append(weight)
-        opened.append(gates.flatten(1).mean(dim=1))
-    weight = torch.cat(weights)
-    openness = float((torch.cat(opened) * weight).sum() / weight.sum())
-    return Look(losses=torch.cat(losses), weight=weight, openness=openness)
-
-
-@torch.no_grad()
-def _usage(net, windows):
-    """Average the gates, and what steers them, over windows (evenly spaced, if many)."""
-    net.module_.eval()
-    which = torch.arange(0, len(windows), -(-len(windows) // INFERENCE_BATCH))
-    _, weights = net.module_.attend(**windows.batch(which))
-    gate = net.module_.gate
-    opened = weights["gate"].mean(dim=0).reshape(gate.kept.shape)
-    steering = weights["steering"].mean(dim=0).reshape(gate.kept.shape)
-    read = gate.reading().sum_to_size(gate.kept.shape)
-    return {"kept": (opened, opened), "read_kept": (steering, read)}
-
-
-@torch.no_grad()
-def _reference(net, validation):
-    """Measure the loss of predicting the mean of the training targets."""
-    losses = net.criterion_.per_sample(torch.zeros_like(validation.y), validation.y)
-    return float((losses * validation.weight).sum() / validation.weight.sum())
 
 
 def _silent(text):

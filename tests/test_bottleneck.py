@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_squared_error
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._schedule import HIGH_PRICE, Look, Schedule, prices, set_prices
+from sk_tsattn._looks import Look
+from sk_tsattn._schedule import HIGH_PRICE, Schedule, prices, set_prices
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
 from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _median, _sampled
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell, make_switch
@@ -497,6 +498,17 @@ def test_pruning_that_costs_a_little_more_stands_where_a_refit_mends_it(cost, le
     schedule, kept = pruning(measure)
     assert kept == [True, not pruned, False]
     assert schedule.best.loss == pytest.approx(0.1)
+
+
+def test_a_doubt_never_closes_all():
+    def measure(phase, kept):
+        if phase in ("learn", "squeeze"):
+            return 1.0, 1.0
+        return 0.2 + 0.008 * (not kept[0]), 0.5 * kept[0]
+
+    schedule, kept = pruning(measure)
+    assert kept == [True, False, False]
+    assert schedule.best.openness == 0.5
 
 
 @pytest.mark.parametrize(("worth", "pruned"), [(0.5, True), (2.0, False)])

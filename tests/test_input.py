@@ -15,7 +15,7 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn import AttentionLSTMRegressor, _batches
 from sk_tsattn import _training as training
 from sk_tsattn._parameters import CONSTRAINTS
 from sk_tsattn.attention import ATTENTION_MECHANISMS, ATTENTION_MODES
@@ -535,7 +535,7 @@ def test_streaming_from_disk_learns_what_memory_learns(tmp_path, monkeypatch):
     for array, lookback in [(ROWS, 4), (WINDOWS, None)]:
         expected = quick(lookback=lookback).fit(array, TARGET)
         with monkeypatch.context() as small:
-            small.setattr(training, "RESIDENT_BYTES", 100)
+            small.setattr(_batches, "RESIDENT_BYTES", 100)
             streamed = quick(lookback=lookback).fit(on_disk(array, tmp_path), TARGET)
             prediction = streamed.predict(array)
         np.testing.assert_array_equal(prediction, expected.predict(array))
@@ -547,7 +547,7 @@ def test_streaming_cuts_interleaved_series_as_memory_does(monkeypatch):
     groups = np.random.default_rng(0).integers(0, 2, size=N)
     options = {"lookback": 4, "context": "mask", "early_stopping": True}
     expected = quick(**options).fit(ROWS, TARGET, groups=groups).predict(ROWS, groups=groups)
-    monkeypatch.setattr(training, "RESIDENT_BYTES", 100)
+    monkeypatch.setattr(_batches, "RESIDENT_BYTES", 100)
     streamed = quick(**options).fit(ROWS, TARGET, groups=groups).predict(ROWS, groups=groups)
     np.testing.assert_array_equal(streamed, expected)
 
@@ -562,8 +562,8 @@ def test_a_large_memory_map_is_never_copied_as_a_whole(cut, tmp_path):
         import numpy as np, torch
         torch.set_num_threads(1)
         from sk_tsattn import AttentionLSTMRegressor, make_windows
-        from sk_tsattn import _training as training
-        training.RESIDENT_BYTES = 2**20
+        from sk_tsattn import _batches
+        _batches.RESIDENT_BYTES = 2**20
 
         def allocated():
             with open("/proc/self/status") as status:

@@ -15,6 +15,7 @@ from sklearn.metrics import mean_squared_error, r2_score
 
 from sk_tsattn import AttentionLSTMRegressor, make_windows
 from sk_tsattn import _training as training
+from sk_tsattn._batches import WindowDataset
 from sk_tsattn._windows import Windows
 from sk_tsattn.attention import ATTENTION_MODES
 from sk_tsattn.datasets import load_gas_furnace, make_fixed_cells
@@ -457,13 +458,13 @@ def test_warm_start_may_train_for_another_number_of_epochs():
 
 def test_warm_start_draws_batches_in_a_new_order(monkeypatch):
     orders = []
-    targets = training.WindowDataset.targets
+    targets = WindowDataset.targets
 
     def spy(self, which):
         orders.append(which.tolist())
         return targets(self, which)
 
-    monkeypatch.setattr(training.WindowDataset, "targets", spy)
+    monkeypatch.setattr(WindowDataset, "targets", spy)
     model = quick(max_epochs=1, batch_size=10, warm_start=True)
     for _ in range(2):
         model.fit(WINDOWS, TARGET)

@@ -1,0 +1,106 @@
+"""Windows with their targets as tensors, a batch at a time."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._windows import Windows
+
+# Arrays up to this size (in the network's precision) are put on the device whole; from larger ones
+# each batch is read by itself, so that a memory map stays on disk.
+RESIDENT_BYTES = 2**28
+# Windows at a time where nothing is learnt.
+INFERENCE_BATCH = 512
+
+
+class WindowDataset(torch.utils.data.Dataset):
+    """Windows, scaled and cut a batch at a time, with the targets that belong to them.
+
+    Parameters
+    ----------
+    windows : Windows
+        In numpy arrays or memory maps.
+
+    center, scale : ndarray of shape (n_features,) or float
+        What is subtracted from each feature, and then divided by.
+
+    dtype : str
+        Precision of the network, ``"float32"`` or ``"float64"``.
+
+    device : str
+        Where the batches are wanted.
+
+    y : ndarray of shape (n, n_outputs) or None, default=None
+        Scaled targets.
+
+    weight : ndarray of shape (n,) or None, default=None
+        Sample weights.
+    """
+
+    def __init__(self, windows, center, scale, *, dtype, device, y=None, weight=None):
+        self.dtype = getattr(torch, dtype)
+        self.device = device
+        self.center, self.scale = center, scale
+        values = windows.values
+        self.resident = values.size * self.dtype.itemsize <= RESIDENT_BYTES
+        if self.resident:
+            windows = windows.convert(self._scaled(values), self._on_device)
+        self.windows: Windows = windows
+        offsets = np.arange(1 - windows.lookback, 1)
+        self.offsets = self._on_device(offsets) if self.resident else offsets
+        if y is not None:
+            assert weight is not None
+            self.y = self._on_device(y).to(self.dtype)
+            self.weight = self._on_device(weight / weight.mean()).to(self.dtype)
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
+
+    def _scaled(self, values: np.ndarray) -> Tensor:
+        # The subtraction is done in the precision of the data: single precision would lose the
+        # small changes of a large value, such as a pressure in Pa.
+        return self._on_device((values - self.center) / self.scale).to(self.dtype)
+
+    def __len__(self):
+        return len(self.windows)
+
+    def batch(self, which: Tensor) -> dict[str, Tensor]:
+        """Cut the windows at ``which`` (int tensor on the CPU)."""
+        if self.resident:
+            X, mask = self.windows.take(which.to(self.device), self.offsets)
+        else:
+            values, mask = self.windows.take(which.numpy(), self.offsets)
+            X, mask = self._scaled(values), None if mask is None else self._on_device(mask)
+        return {"X": X} if mask is None else {"X": X, "mask": mask}
+
+    def targets(self, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the targets and the weights at ``which``."""
+        which = which.to(self.device)
+        return self.y[which], self.weight[which]
+
+
+class Batches:
+    """Iterate over a :class:`WindowDataset` in batches.
+
+    Parameters
+    ----------
+    dataset : WindowDataset
+        What is cut.
+
+    batch_size : int
+        Windows in a batch; the last one may have fewer.
+
+    shuffle : bool, default=False
+        Draw a new order each time, from torch's global generator. A single batch has none.
+    """
+
+    def __init__(self, dataset, batch_size, shuffle=False):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.shuffle = shuffle and len(dataset) > batch_size
+
+    def __iter__(self):
+        n = len(self.dataset)
+        order = torch.randperm(n) if self.shuffle else torch.arange(n)
+        for which in order.split(self.batch_size):
+            yield self.dataset.batch(which), self.dataset.targets(which)

@@ -1,0 +1,79 @@
+"""What a training in phases sees of its network: losses, open gates, and what is in use."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._batches import INFERENCE_BATCH, Batches
+
+# Windows that tell which values a feature often has.
+QUARTILE_WINDOWS = 1024
+
+
+@dataclass
+class Look:
+    """The network at a step of its training."""
+
+    losses: Tensor  # of each window
+    weight: Tensor  # of each window
+    openness: float  # mean gate
+    step: int = 0
+    epoch: int = 0
+    state: Any = None
+
+    def __post_init__(self):
+        self.loss = float((self.losses * self.weight).sum() / self.weight.sum())
+
+    def excess(self, other):
+        """Give the mean of the paired differences to another look, and its standard error."""
+        differences = self.losses - other.losses
+        weight = self.weight / self.weight.sum()
+        mean = (differences * weight).sum()
+        variance = ((differences - mean) ** 2 * weight**2).sum()
+        return float(mean), float(variance.sqrt())
+
+
+def quartiles(training):
+    """Find each feature's quartiles (2, F) in training windows, evenly spaced if they are many."""
+    which = torch.arange(0, len(training), -(-len(training) // QUARTILE_WINDOWS))
+    batch = training.batch(which)
+    values = batch["X"][batch["mask"]] if "mask" in batch else batch["X"].flatten(0, 1)
+    values = values.sort(dim=0).values  # torch.quantile takes few values only
+    return values[[len(values) // 4, 3 * len(values) // 4]]
+
+
+@torch.no_grad()
+def look(net, windows):
+    """Measure the loss of each window, and how far the gates are open."""
+    net.module_.eval()
+    losses, weights, opened = [], [], []
+    for batch, (y, weight) in Batches(windows, INFERENCE_BATCH):
+        prediction, gates = net.module_.gated(**batch)
+        losses.append(net.criterion_.per_sample(prediction, y))
+        weights.append(weight)
+        opened.append(gates.flatten(1).mean(dim=1))
+    weight = torch.cat(weights)
+    openness = float((torch.cat(opened) * weight).sum() / weight.sum())
+    return Look(losses=torch.cat(losses), weight=weight, openness=openness)
+
+
+@torch.no_grad()
+def usage(net, windows):
+    """Average the gates, and what steers them, over windows (evenly spaced, if many)."""
+    net.module_.eval()
+    which = torch.arange(0, len(windows), -(-len(windows) // INFERENCE_BATCH))
+    _, weights = net.module_.attend(**windows.batch(which))
+    gate = net.module_.gate
+    opened = weights["gate"].mean(dim=0).reshape(gate.kept.shape)
+    steering = weights["steering"].mean(dim=0).reshape(gate.kept.shape)
+    read = gate.reading().sum_to_size(gate.kept.shape)
+    return {"kept": (opened, opened), "read_kept": (steering, read)}
+
+
+@torch.no_grad()
+def reference(net, windows):
+    """Measure the loss, on windows, of predicting the mean of the training targets."""
+    losses = net.criterion_.per_sample(torch.zeros_like(windows.y), windows.y)
+    return float((losses * windows.weight).sum() / windows.weight.sum())
