@@ -129,9 +129,14 @@ def scores_of(weights, drivers, marked):
                 score(flat, false, left_out=true & ~false),
                 score(flat, true),
             ]
-            # A window whose weight lies all on what is left out has no share to tell.
-            found[f"{axis} {name}"] = [float(np.nanmean(v)) for v in values_of_samples]
+            found[f"{axis} {name}"] = [mean_of_told(v) for v in values_of_samples]
     return found
+
+
+def mean_of_told(values):
+    """Average over the windows that have a value: not if all their weight is on what is left out."""
+    told = values[~np.isnan(values)]
+    return float(told.mean()) if len(told) else float("nan")
 
 
 def shares(importance):

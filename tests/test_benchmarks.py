@@ -203,6 +203,14 @@ def test_markers_are_scored_as_false_left_out_and_as_true(believability):
     assert np.isnan(found["feature AUROC"][1:]).all()  # no feature is false
 
 
+def test_a_window_whose_weight_is_all_on_markers_has_no_mass_without_them(believability):
+    cell = np.array([[[0.0, 0.5], [0.4, 0.1]], [[0.0, 0.0], [1.0, 0.0]]])
+    drivers = np.array([[[False, True], [False, False]]] * 2)
+    marked = np.array([[[False, True], [True, False]]] * 2)
+    found = believability.scores_of({"cell": cell}, drivers, marked)
+    assert found["cell mass"] == pytest.approx([0.25, 5 / 6, 0.95])
+
+
 def test_believability_prints_a_row_for_each_mechanism_and_a_verdict_for_each_bar(
     believability, capsys, tmp_path
 ):
