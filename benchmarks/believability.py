@@ -134,7 +134,7 @@ def scores_of(weights, drivers, marked):
 
 
 def mean_of_told(values):
-    """Average over the windows that have a value: not if all their weight is on what is left out."""
+    """Average over the windows that have a value: not where all weight is on what is left out."""
     told = values[~np.isnan(values)]
     return float(told.mean()) if len(told) else float("nan")
 
