@@ -72,6 +72,19 @@ def usage(net, windows):
     return {"kept": (opened, opened), "read_kept": (steering, read)}
 
 
+def close(net, windows, name, kept):
+    """Close for good all gates, or all that is read, but what is kept.
+
+    ``name`` is that of the gate's buffer, as in :func:`usage`.
+    """
+    gate = net.module_.gate
+    if name == "kept":
+        gate.kept &= kept
+    else:
+        which = torch.arange(0, len(windows), -(-len(windows) // INFERENCE_BATCH))
+        gate.read_less(kept, **windows.batch(which))
+
+
 @torch.no_grad()
 def reference(net, windows):
     """Measure the loss, on windows, of predicting the mean of the training targets."""

@@ -3,6 +3,8 @@
 import copy
 from typing import Any
 
+import torch
+
 from ._looks import Look
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
@@ -11,12 +13,12 @@ LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 1, 1 / 40
 # Of the whole training, what the phases may take. Without a validation part they take it.
 LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
 # Learning takes at least as many steps, the falling price and the refit too.
-LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 9, 10
+LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 9, 6
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
-# error is below this share of that of predicting the mean, or rises; and elsewhere.
-PATIENCE, LONG_PATIENCE, LEARNT = 0.4, 1.2, 0.75
+# error rises; where it is below this share of that of predicting the mean; and elsewhere.
+SHORT_PATIENCE, PATIENCE, LONG_PATIENCE, LEARNT = 0.2, 0.4, 1.2, 0.75
 # The relative fall of the loss that an open gate must be worth: at the peak, and at the end.
 HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
 # Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
@@ -39,12 +41,14 @@ LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 LOW_STEP_SIZE = 0.1
 # Gates that are open by less than this on average are closed for good, the most that cost nothing.
 PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-# The first step size of the refit, and after how many looks without a better one it ends; the same
-# of the reopening, which takes a share of the refit's steps.
-REFIT_STEP_SIZE, REFIT_STALE_LOOKS = 0.3, 2
-REOPEN_STEP_SIZE, REOPEN_STALE_LOOKS, REOPEN_SHARE = 0.5, 3, 0.5
-# Gates are wider where they are open by more than this factor.
-WIDER = 1.02
+# The first step size of the refit, and that where gates move as well; and after how many looks
+# without a better one both end.
+REFIT_STEP_SIZE, MOVE_STEP_SIZE, REFIT_STALE_LOOKS = 0.3, 0.5, 2
+# Gates are wider where they are open by more than the first factor. Where less steers or fewer are
+# open instead, they may be wider by the second.
+WIDER, WIDEST = 1.02, 2
+# Going without steering is tried where that forgets no more than this share of what was learnt.
+FORGOTTEN = 0.25
 # Of the error of predicting the mean: nothing is left to learn.
 NOTHING_LEFT = 0.002
 
@@ -87,12 +91,16 @@ class Schedule:
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows.
     6. *Refit* the network behind these gates, without noise, the step size falling to 0. Where
-       all are closed, there is nothing to refit. Pruning that costs more than 5 allows, but by no
-       more than the share ``tolerance`` of the error of predicting the mean, is tried as well: it
-       stands if its refit is at most that share of the error above the other, or one standard
-       error. It never closes all.
-    7. *Reopen*: the gates may move as well, without a price. They may become wider only where that
-       lowers the error by more than ``tolerance``, and surely so (by a standard error).
+       all are closed, there is nothing to refit. Where the same gates for all windows would do
+       for most of what was learnt, they are refit first, and move: they stand if their error is
+       lower by the share ``tolerance`` than before, or else not above that of the other refit.
+    7. *Reopen*: what the error hardly tells, by at most the share ``tolerance`` of that of
+       predicting the mean, is closed as well, and the gates may move, without a price; it stays
+       closed if the error then is not above that of 6. If it is, or nothing was to be closed,
+       gates that are steered may move: become wider only where that lowers the error by more than
+       ``tolerance``, and surely so (by a standard error).
+
+    Not above is: by at most a standard error, or the share ``tolerance``. No doubt closes all.
 
     From strong to weak, since from weak to strong the network overfits before the gates close.
     Without a validation part the phases have fixed shares of the training, 4 takes the end, 5 asks
@@ -120,6 +128,8 @@ class Schedule:
     usage : callable
         Gives, by the name of the gate's buffer that keeps them open, how far the gates, and what
         steers them, are in use on average, and how much of their price they cost.
+    close : callable
+        Takes such a name, and which of them to keep; it closes the others.
     reference : float
         The loss, there, of predicting 0.
     """
@@ -136,6 +146,7 @@ class Schedule:
         checked,
         look,
         usage,
+        close,
         reference,
     ):
         self.network = network
@@ -145,6 +156,7 @@ class Schedule:
         self.look_at = look
         self.reference = reference
         self.usage = usage
+        self.close = close
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
@@ -172,17 +184,16 @@ class Schedule:
         yield from self._squeeze(n_rise, max(0, left - n_rise - n_fall))
         left = self.n_steps - self.step - n_refit
         path = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
-        if path:
-            best = min(path, key=lambda look: look.loss)
-            self._go_back_to(self._choose(path, best))
-            yield from self._prune_and_refit(best, n_refit)
-        else:
-            if not self.checked:
-                self._prune_what_is_not_worth_its_price()
+        if not self.checked:
+            self._prune_what_is_not_worth_its_price()
             yield from self._refit(n_refit)
-        if self.checked and self.best.openness > 0:
-            n_reopen = int(REOPEN_SHARE * n_refit)
-            yield from self._descend("reopen", n_reopen, REOPEN_STEP_SIZE, REOPEN_STALE_LOOKS)
+        else:
+            if path:
+                best = min(path, key=lambda look: look.loss)
+                self._go_back_to(self._choose(path, best))
+                self._prune(best.loss + self._tolerated(best))
+            if self.best.openness > 0:
+                yield from self._settle(n_refit)
         self.done = True
 
     def finish(self):
@@ -237,7 +248,7 @@ class Schedule:
                 n_stale += 1
             learnt = self.best.loss < LEARNT * self.reference
             overfits = look.loss > (1 + GAIN) * self.best.loss
-            patience = PATIENCE if learnt or overfits else LONG_PATIENCE
+            patience = SHORT_PATIENCE if overfits else PATIENCE if learnt else LONG_PATIENCE
             is_stale = n_stale >= patience * self.n_iter_no_change
             if self._nothing_left(self.best) or (self.step >= shortest and is_stale):
                 break
@@ -298,42 +309,83 @@ class Schedule:
         good = [look for look in path if look.loss - best.loss <= self._tolerated(best)]
         return min(good, key=lambda look: look.openness, default=best)
 
-    def _prune_and_refit(self, best, n_steps):
-        """Prune as far as the error stays as near to the best, or farther if a refit mends that."""
-        chosen = self.best
-        used = self.usage()
-        allowed = max(chosen.loss, best.loss + self._tolerated(best))
-        doubted = allowed + self.network.tolerance * self.reference
-        trial = None
-        self._prune(used, doubted)
-        if self.best.loss > allowed:
-            # Whether anything matters at all is not for a doubt to settle.
-            if self.best.openness > 0 and self.step + 2 * n_steps <= self.n_steps:
-                yield from self._refit(n_steps)
-                trial = self.best
-            self._go_back_to(chosen)
-            self._prune(used, allowed)
+    def _settle(self, n_steps):
+        """Refit what is left, without what there is doubt about if that does as well."""
+        unsteered = yield from self._without_steering(n_steps)
+        much_better = (1 - self.network.tolerance) * self.best.loss
+        if unsteered is not None and unsteered.loss <= much_better:
+            self._go_back_to(unsteered)
+            return
         yield from self._refit(n_steps)
-        if trial is not None:
-            excess, error = trial.excess(self.best)
-            if excess <= max(error, self._tolerated(self.best)):
-                self._go_back_to(trial)
+        if unsteered is not None and self._does_as_well(unsteered, self.best):
+            self._go_back_to(unsteered)
+        else:
+            yield from self._reopen(n_steps)
 
-    def _prune(self, usage, allowed):
+    def _without_steering(self, n_steps):
+        """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
+        chosen, widest = self.best, WIDEST * self._in_use()
+        allowed = chosen.loss + FORGOTTEN * max(0.0, self.reference - chosen.loss)
+        none = torch.tensor(False)
+        if not self._steers() or not self._closes("read_kept", none, allowed, WIDEST):
+            return None
+        yield from self._descend("refit", n_steps, moves=True)
+        unsteered = self.best
+        self._go_back_to(chosen)
+        return unsteered if unsteered.openness <= widest else None
+
+    def _reopen(self, n_steps):
+        """Let the gates move, without what there is doubt about if that does as well."""
+        refit, widest = self.best, WIDEST * self._in_use()
+        doubt = self.network.tolerance * self.reference
+        self._prune(refit.loss + self._tolerated(refit) + doubt, doubted=True)
+        if self.best is not refit:
+            yield from self._descend("reopen", n_steps, moves=True)
+            if self._does_as_well(self.best, refit) and self.best.openness <= widest:
+                return
+            self._go_back_to(refit)
+        if self._steers():
+            yield from self._descend("reopen", n_steps, moves=True)
+
+    def _steers(self):
+        """Say whether anything is read that may steer the gates."""
+        return any(cost.any() for name, (_, cost) in self.usage().items() if name == "read_kept")
+
+    def _in_use(self):
+        """Say how far gates are open, and steered, on average."""
+        return float(sum(used.mean() for used, _ in self.usage().values()))
+
+    def _does_as_well(self, look, other):
+        excess, error = look.excess(other)
+        return excess <= max(error, self._tolerated(other))
+
+    def _prune(self, allowed, *, doubted=False):
         """Close for good what is used in few windows, while the error is no more than allowed."""
-        chosen = self.best
-        for name, (used, _) in usage.items():
-            kept = getattr(self.network.gate, name)
+        for name, (used, _) in self.usage().items():
             for threshold in PRUNED:
-                kept.copy_(used >= threshold)
-                look = self._look()
-                # What is no longer read may leave gates open that it has closed.
-                if look.loss <= allowed and look.openness <= WIDER * self.best.openness:
-                    look.step, look.epoch = chosen.step, chosen.epoch  # those of its weights
-                    self.best = look
+                if self._closes(name, used >= threshold, allowed, doubted=doubted):
                     break
-            else:
-                kept.fill_(True)
+
+    def _closes(self, name, kept, allowed, wider=WIDER, *, doubted=False):
+        """Close for good what is not kept, if the error then is no more than allowed.
+
+        What is no longer read may leave gates open that it has closed: they may be wider by a
+        factor, but no more. Whether anything matters at all is not for a doubt to settle.
+        """
+        if not (getattr(self.network.gate, name) & ~kept).any():
+            return True
+        self.close(name, kept)
+        look, best = self._look(), self.best
+        if (
+            look.loss > allowed
+            or look.openness > wider * best.openness
+            or (doubted and look.openness == 0)
+        ):
+            self._go_back_to(best)
+            return False
+        look.step, look.epoch = best.step, best.epoch  # those of its weights
+        self.best = look
+        return True
 
     def _prune_what_is_not_worth_its_price(self):
         """Close for good what is used in few windows, while the error rises less than the price."""
@@ -356,19 +408,17 @@ class Schedule:
         return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
 
     def _refit(self, n_steps):
-        if self.best is not None and not self.best.openness:
-            return
-        self.network.gate.sampled = False
-        first = REFIT_STEP_SIZE if self.checked else 1.0
-        yield from self._descend("refit", n_steps, first, REFIT_STALE_LOOKS)
+        yield from self._descend("refit", n_steps, moves=False)
         if self.best is not None:
             self._go_back_to(self.best)
 
-    def _descend(self, phase, n_steps, first_step_size, patience):
-        """Train without noise, the step size falling to 0."""
+    def _descend(self, phase, n_steps, *, moves):
+        """Train without noise, the step size falling to 0; ``moves`` says whether the gates do."""
         self.phase = phase
-        self.network.gate.requires_grad_(phase == "reopen")
+        self.network.gate.sampled = False
+        self.network.gate.requires_grad_(moves)
         self.reset_optimizer()
+        first_step_size = (MOVE_STEP_SIZE if moves else REFIT_STEP_SIZE) if self.checked else 1.0
         end = self.step + n_steps
         end = min(end + -end % self.n_batches, self.n_steps)  # at the end of an epoch
         n_steps = end - self.step
@@ -387,7 +437,7 @@ class Schedule:
                 self.best, n_stale = look, 0
             else:
                 n_stale += 1
-            if n_stale == patience:
+            if n_stale == REFIT_STALE_LOOKS:
                 break
 
     def _is_worth(self, look):

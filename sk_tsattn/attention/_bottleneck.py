@@ -232,6 +232,22 @@ class BottleneckGate(nn.Module):
         """Say how much of each cell the scorer reads in prediction, (T, F)."""
         return _median(GAIN * self.read, READ_BOUND) * self.read_kept
 
+    @torch.no_grad()
+    def read_less(self, kept: Tensor, X: Tensor, mask: Tensor | None = None) -> None:
+        """Let the scorer read, for good, only cells that are kept, (T, F) or of the mode's shape.
+
+        What it has read has moved the gates, on average too: their biases make up for that, by the
+        mean over X (B, T, F) of what the logits lose.
+        """
+        before = self._level(X, mask)
+        self.read_kept &= kept
+        self.bias.add_((before - self._level(X, mask)) / GAIN)
+
+    def _level(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        """Average the logits of prediction over windows, within their bounds."""
+        X = zero_padding(X, mask) * self.reading()
+        return self._logits(X, mask).clamp(-BOUND, BOUND).mean(dim=0)
+
     def _medians(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Give the gates of prediction for what was read (B, T, F), of the shape of the mode."""
         gates = _median(self._logits(X, mask), BOUND) * self.kept
@@ -269,7 +285,8 @@ class BottleneckLSTM(nn.Module):
     only what is worth a lot stays open; *relax*, the price falling and gates reopening in the order
     of their worth; then the sparsest gates within ``tolerance`` are taken, those used next to
     nowhere are closed for good, and the network behind them is *refit* without noise; at last they
-    may *reopen* where that surely lowers the error.
+    may *reopen* where that surely lowers the error. Where the same gates for all windows do as
+    well as steered ones, or fewer gates as well as more, those stand.
 
     Parameters
     ----------
