@@ -37,8 +37,7 @@ class Look:
 
 def quartiles(training):
     """Find each feature's quartiles (2, F) in training windows, evenly spaced if they are many."""
-    which = torch.arange(0, len(training), -(-len(training) // QUARTILE_WINDOWS))
-    batch = training.batch(which)
+    batch = _evenly_spaced(training, QUARTILE_WINDOWS)
     values = batch["X"][batch["mask"]] if "mask" in batch else batch["X"].flatten(0, 1)
     values = values.sort(dim=0).values  # torch.quantile takes few values only
     return values[[len(values) // 4, 3 * len(values) // 4]]
@@ -63,8 +62,7 @@ def look(net, windows):
 def usage(net, windows):
     """Average the gates, and what steers them, over windows (evenly spaced, if many)."""
     net.module_.eval()
-    which = torch.arange(0, len(windows), -(-len(windows) // INFERENCE_BATCH))
-    _, weights = net.module_.attend(**windows.batch(which))
+    _, weights = net.module_.attend(**_evenly_spaced(windows, INFERENCE_BATCH))
     gate = net.module_.gate
     opened = weights["gate"].mean(dim=0).reshape(gate.kept.shape)
     steering = weights["steering"].mean(dim=0).reshape(gate.kept.shape)
@@ -81,8 +79,7 @@ def close(net, windows, name, kept):
     if name == "kept":
         gate.kept &= kept
     else:
-        which = torch.arange(0, len(windows), -(-len(windows) // INFERENCE_BATCH))
-        gate.read_less(kept, **windows.batch(which))
+        gate.read_less(kept, **_evenly_spaced(windows, INFERENCE_BATCH))
 
 
 @torch.no_grad()
@@ -90,3 +87,8 @@ def reference(net, windows):
     """Measure the loss, on windows, of predicting the mean of the training targets."""
     losses = net.criterion_.per_sample(torch.zeros_like(windows.y), windows.y)
     return float((losses * windows.weight).sum() / windows.weight.sum())
+
+
+def _evenly_spaced(windows, n_most):
+    """Give a batch of windows, evenly spaced if they are more than so many."""
+    return windows.batch(torch.arange(0, len(windows), -(-len(windows) // n_most)))

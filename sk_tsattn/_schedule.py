@@ -191,7 +191,7 @@ class Schedule:
             if path:
                 best = min(path, key=lambda look: look.loss)
                 self._go_back_to(self._choose(path, best))
-                self._prune(best.loss + self._tolerated(best))
+                self._prune(self.usage(), best.loss + self._tolerated(best))
             if self.best.openness > 0:
                 yield from self._settle(n_refit)
         self.done = True
@@ -324,44 +324,38 @@ class Schedule:
 
     def _without_steering(self, n_steps):
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
-        chosen, widest = self.best, WIDEST * self._in_use()
+        chosen, usage = self.best, self.usage()
         allowed = chosen.loss + FORGOTTEN * max(0.0, self.reference - chosen.loss)
         none = torch.tensor(False)
-        if not self._steers() or not self._closes("read_kept", none, allowed, WIDEST):
+        if not _steers(usage) or not self._closes("read_kept", none, allowed, WIDEST):
             return None
         yield from self._descend("refit", n_steps, moves=True)
         unsteered = self.best
         self._go_back_to(chosen)
-        return unsteered if unsteered.openness <= widest else None
+        return unsteered if unsteered.openness <= WIDEST * _in_use(usage) else None
 
     def _reopen(self, n_steps):
         """Let the gates move, without what there is doubt about if that does as well."""
-        refit, widest = self.best, WIDEST * self._in_use()
+        refit, usage = self.best, self.usage()
         doubt = self.network.tolerance * self.reference
-        self._prune(refit.loss + self._tolerated(refit) + doubt, doubted=True)
+        self._prune(usage, refit.loss + self._tolerated(refit) + doubt, doubted=True)
         if self.best is not refit:
             yield from self._descend("reopen", n_steps, moves=True)
-            if self._does_as_well(self.best, refit) and self.best.openness <= widest:
+            is_narrow = self.best.openness <= WIDEST * _in_use(usage)
+            if is_narrow and self._does_as_well(self.best, refit):
                 return
             self._go_back_to(refit)
-        if self._steers():
+        if _steers(usage):
             yield from self._descend("reopen", n_steps, moves=True)
 
-    def _steers(self):
-        """Say whether anything is read that may steer the gates."""
-        return any(cost.any() for name, (_, cost) in self.usage().items() if name == "read_kept")
-
-    def _in_use(self):
-        """Say how far gates are open, and steered, on average."""
-        return float(sum(used.mean() for used, _ in self.usage().values()))
-
     def _does_as_well(self, look, other):
+        """Say whether a look's error is not above another's, by more than counts."""
         excess, error = look.excess(other)
         return excess <= max(error, self._tolerated(other))
 
-    def _prune(self, allowed, *, doubted=False):
+    def _prune(self, usage, allowed, *, doubted=False):
         """Close for good what is used in few windows, while the error is no more than allowed."""
-        for name, (used, _) in self.usage().items():
+        for name, (used, _) in usage.items():
             for threshold in PRUNED:
                 if self._closes(name, used >= threshold, allowed, doubted=doubted):
                     break
@@ -446,6 +440,17 @@ class Schedule:
         if look.openness > WIDER * self.best.openness:
             return excess < -max(error, self._tolerated(self.best))
         return excess < 0
+
+
+def _steers(usage):
+    """Say whether anything is read that may steer the gates."""
+    _, read = usage["read_kept"]
+    return bool(read.any())
+
+
+def _in_use(usage):
+    """Say how far gates are open, and steered, on average."""
+    return float(sum(used.mean() for used, _ in usage.values()))
 
 
 def _improves(path, n_looks, gain):
