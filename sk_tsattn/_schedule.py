@@ -3,8 +3,6 @@
 import copy
 from typing import Any
 
-import torch
-
 from ._looks import Look
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
@@ -326,7 +324,7 @@ class Schedule:
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
         chosen, usage = self.best, self.usage()
         allowed = chosen.loss + FORGOTTEN * max(0.0, self.reference - chosen.loss)
-        none = torch.tensor(False)
+        none = self.network.gate.read_kept & False
         if not _steers(usage) or not self._closes("read_kept", none, allowed, WIDEST):
             return None
         yield from self._descend("refit", n_steps, moves=True)
