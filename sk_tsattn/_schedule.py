@@ -15,8 +15,8 @@ LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 9, 6
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
-# error rises; where it is below this share of that of predicting the mean; and elsewhere.
-SHORT_PATIENCE, PATIENCE, LONG_PATIENCE, LEARNT = 0.2, 0.4, 1.2, 0.75
+# error is below this share of that of predicting the mean, or rises; and elsewhere.
+PATIENCE, LONG_PATIENCE, LEARNT = 0.4, 1.2, 0.75
 # The relative fall of the loss that an open gate must be worth: at the peak, and at the end.
 HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
 # Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
@@ -246,7 +246,7 @@ class Schedule:
                 n_stale += 1
             learnt = self.best.loss < LEARNT * self.reference
             overfits = look.loss > (1 + GAIN) * self.best.loss
-            patience = SHORT_PATIENCE if overfits else PATIENCE if learnt else LONG_PATIENCE
+            patience = PATIENCE if learnt or overfits else LONG_PATIENCE
             is_stale = n_stale >= patience * self.n_iter_no_change
             if self._nothing_left(self.best) or (self.step >= shortest and is_stale):
                 break
