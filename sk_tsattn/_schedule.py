@@ -36,7 +36,7 @@ STALE_LOOKS, STALE_GAIN = 5, 0.01
 # It stays at its low end while the best of so many looks is better than those before by that.
 LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 # While the price falls, the step size falls to this share of the optimizer's own.
-LOW_STEP_SIZE = 0.1
+LOW_STEP_SIZE = 0.6
 # Gates that are open by less than this on average are closed for good, the most that cost nothing.
 PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 # The first step size of the refit, and that where gates move as well; and after how many looks
@@ -128,6 +128,9 @@ class Schedule:
         steers them, are in use on average, and how much of their price they cost.
     close : callable
         Takes such a name, and which of them to keep; it closes the others.
+    average : Average
+        Of the weights over the last steps: what looks at the validation part see, and training
+        goes back to.
     reference : float
         The loss, there, of predicting 0.
     """
@@ -145,6 +148,7 @@ class Schedule:
         look,
         usage,
         close,
+        average,
         reference,
     ):
         self.network = network
@@ -155,6 +159,7 @@ class Schedule:
         self.reference = reference
         self.usage = usage
         self.close = close
+        self.average = average
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
@@ -217,15 +222,19 @@ class Schedule:
             self.step_size = step_size(share)
             self.step += 1
             yield
+            if self.checked:
+                self.average.update()
 
     def _look(self):
-        look = self.look_at()
+        with self.average.applied():
+            look = self.look_at()
+            look.state = copy.deepcopy(self.network.state_dict())
         look.step = self.step
         look.epoch = -(-self.step // self.n_batches)
-        look.state = copy.deepcopy(self.network.state_dict())
         return look
 
     def _go_back_to(self, look):
+        self.average.forget()
         self.best = look
         self.network.load_state_dict(look.state)
 

@@ -6,9 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mean_squared_error
+from torch import nn
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._looks import Look
+from sk_tsattn._looks import AVERAGED_STEPS, Average, Look
 from sk_tsattn._schedule import HIGH_PRICE, Schedule, prices, set_prices
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
 from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _median, _sampled
@@ -319,6 +320,55 @@ class FakeNetwork:
         setattr(self.gate, name, getattr(self.gate, name) & kept)
 
 
+def averaged(*steps):
+    """Set a weight step by step, and give its average and what it is afterwards."""
+    network = nn.Linear(1, 1, bias=False)
+    average = Average(network)
+    for value in steps:
+        nn.init.constant_(network.weight, value)
+        if value is not steps[0]:
+            average.update()
+    with average.applied():
+        inside = network.weight.item()
+    return average, inside, network.weight.item()
+
+
+def test_weights_are_averaged_over_the_steps_since_the_last_jump_and_put_back():
+    average, inside, afterwards = averaged(100.0, 1.0, 2.0, 6.0)
+    assert (inside, afterwards) == (pytest.approx(3.0), 6.0)
+    average.forget()
+    with average.applied():
+        assert average.parameters[0].item() == 6.0
+
+
+def test_an_average_forgets_steps_long_ago():
+    _, inside, _ = averaged(0.0, *[-1.0] * AVERAGED_STEPS, *[1.0] * 4 * AVERAGED_STEPS)
+    assert 0.9 < inside < 1.0
+
+
+def test_training_ends_with_averaged_weights():
+    network = nn.Linear(1, 1, bias=False)
+    network.gate, network.tolerance = FakeNetwork().gate, 0.01
+    schedule = Schedule(
+        network,
+        n_steps=3000,
+        n_batches=10,
+        n_samples=640,
+        n_iter_no_change=10,
+        reset_optimizer=lambda: None,
+        checked=True,
+        look=lambda: Look(torch.ones(2), torch.ones(2), openness=0.0),
+        usage=lambda: {name: (torch.ones(1), torch.zeros(1)) for name in BUFFERS},
+        close=lambda name, kept: None,
+        average=Average(network),
+        reference=1.0,
+    )
+    for step, _ in enumerate(schedule.steps()):
+        nn.init.constant_(network.weight, float(step % 2))  # behind this step, from 0 to 1 and back
+    schedule.finish()
+    assert network.weight.item() == pytest.approx(0.5, abs=0.05)
+
+
 def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.01, steers=False):
     """Run a schedule as training does; return it and a record of (phase, price, step size).
 
@@ -344,6 +394,7 @@ def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.0
         look=look,
         usage=lambda: {name: (one := torch.ones(1), one * steers) for name in BUFFERS},
         close=network.close,
+        average=Average(nn.Linear(1, 1)),
         reference=1.0,
     )
     record = []
@@ -483,6 +534,7 @@ def pruning(measure, *, used=(0.9, 0.04, 0.0), checked=True, steers=False):
         look=look,
         usage=usage,
         close=network.close,
+        average=Average(nn.Linear(1, 1)),
         reference=1.0,
     )
     for _ in schedule.steps():
