@@ -1,4 +1,4 @@
-"""How a bottleneck is trained: learn, squeeze, relax, choose, prune, refit, reopen."""
+"""How a bottleneck is trained: learn, squeeze, relax, choose, prune, refit, doubt."""
 
 import copy
 from typing import Any
@@ -39,9 +39,8 @@ LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 LOW_STEP_SIZE = 0.6
 # Gates that are open by less than this on average are closed for good, the most that cost nothing.
 PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-# The first step size of the refit, and that where gates move as well; and after how many looks
-# without a better one both end.
-REFIT_STEP_SIZE, MOVE_STEP_SIZE, REFIT_STALE_LOOKS = 0.3, 0.5, 2
+# The first step size of a refit, and after how many looks without a better one it ends.
+REFIT_STEP_SIZE, REFIT_STALE_LOOKS = 0.5, 2
 # Gates are wider where they are open by more than the first factor. Where less steers or fewer are
 # open instead, they may be wider by the second.
 WIDER, WIDEST = 1.02, 2
@@ -88,22 +87,22 @@ class Schedule:
        above the lowest.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows.
-    6. *Refit* the network behind these gates, without noise, the step size falling to 0. Where
-       all are closed, there is nothing to refit. Where the same gates for all windows would do
-       for most of what was learnt, they are refit first, and move: they stand if their error is
-       lower by the share ``tolerance`` than before, or else not above that of the other refit.
-    7. *Reopen*: what the error hardly tells, by at most the share ``tolerance`` of that of
-       predicting the mean, is closed as well, and the gates may move, without a price; it stays
-       closed if the error then is not above that of 6. If it is, or nothing was to be closed,
-       gates that are steered may move: become wider only where that lowers the error by more than
-       ``tolerance``, and surely so (by a standard error).
+    6. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
+       wider only where that lowers the error by more than ``tolerance``, and surely so (by a
+       standard error). Where all are closed, there is nothing to refit. Where the same gates for
+       all windows would do for most of what was learnt, they are refit first: they stand if their
+       error is lower by the share ``tolerance`` than before, or else not above that of the other
+       refit.
+    7. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
+       predicting the mean, is closed as well, and the rest refit; it stays closed if the error
+       then is not above that of 6.
 
     Not above is: by at most a standard error, or the share ``tolerance``. No doubt closes all.
 
     From strong to weak, since from weak to strong the network overfits before the gates close.
     Without a validation part the phases have fixed shares of the training, 4 takes the end, 5 asks
-    of what it closes whether it lowers the training error by less than its price, and there is no
-    7: nothing would keep the gates from opening.
+    of what it closes whether it lowers the training error by less than its price, gates stay as
+    they are in 6, since nothing would keep them from opening, and there is no 7.
 
     Parameters
     ----------
@@ -189,7 +188,7 @@ class Schedule:
         path = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         if not self.checked:
             self._prune_what_is_not_worth_its_price()
-            yield from self._refit(n_refit)
+            yield from self._descend("refit", n_refit)
         else:
             if path:
                 best = min(path, key=lambda look: look.loss)
@@ -323,37 +322,39 @@ class Schedule:
         if unsteered is not None and unsteered.loss <= much_better:
             self._go_back_to(unsteered)
             return
-        yield from self._refit(n_steps)
+        yield from self._descend("refit", n_steps)
+        self._go_back_to(self.best)
         if unsteered is not None and self._does_as_well(unsteered, self.best):
             self._go_back_to(unsteered)
         else:
-            yield from self._reopen(n_steps)
+            yield from self._doubt(n_steps)
 
     def _without_steering(self, n_steps):
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
         chosen, usage = self.best, self.usage()
+        _, read = usage["read_kept"]
+        if not read.any():
+            return None
         allowed = chosen.loss + FORGOTTEN * max(0.0, self.reference - chosen.loss)
         none = self.network.gate.read_kept & False
-        if not _steers(usage) or not self._closes("read_kept", none, allowed, WIDEST):
+        if not self._closes("read_kept", none, allowed, WIDEST):
             return None
-        yield from self._descend("refit", n_steps, moves=True)
+        yield from self._descend("refit", n_steps)
         unsteered = self.best
         self._go_back_to(chosen)
         return unsteered if unsteered.openness <= WIDEST * _in_use(usage) else None
 
-    def _reopen(self, n_steps):
-        """Let the gates move, without what there is doubt about if that does as well."""
+    def _doubt(self, n_steps):
+        """Close what there is doubt about, if what is left then does as well."""
         refit, usage = self.best, self.usage()
         doubt = self.network.tolerance * self.reference
         self._prune(usage, refit.loss + self._tolerated(refit) + doubt, doubted=True)
-        if self.best is not refit:
-            yield from self._descend("reopen", n_steps, moves=True)
-            is_narrow = self.best.openness <= WIDEST * _in_use(usage)
-            if is_narrow and self._does_as_well(self.best, refit):
-                return
+        if self.best is refit:
+            return
+        yield from self._descend("doubt", n_steps)
+        is_narrow = self.best.openness <= WIDEST * _in_use(usage)
+        if not (is_narrow and self._does_as_well(self.best, refit)):
             self._go_back_to(refit)
-        if _steers(usage):
-            yield from self._descend("reopen", n_steps, moves=True)
 
     def _does_as_well(self, look, other):
         """Say whether a look's error is not above another's, by more than counts."""
@@ -408,18 +409,13 @@ class Schedule:
     def _tolerated(self, look):
         return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
 
-    def _refit(self, n_steps):
-        yield from self._descend("refit", n_steps, moves=False)
-        if self.best is not None:
-            self._go_back_to(self.best)
-
-    def _descend(self, phase, n_steps, *, moves):
-        """Train without noise, the step size falling to 0; ``moves`` says whether the gates do."""
+    def _descend(self, phase, n_steps):
+        """Train without noise, the step size falling to 0."""
         self.phase = phase
         self.network.gate.sampled = False
-        self.network.gate.requires_grad_(moves)
+        self.network.gate.requires_grad_(self.checked)
         self.reset_optimizer()
-        first_step_size = (MOVE_STEP_SIZE if moves else REFIT_STEP_SIZE) if self.checked else 1.0
+        first_step_size = REFIT_STEP_SIZE if self.checked else 1.0
         end = self.step + n_steps
         end = min(end + -end % self.n_batches, self.n_steps)  # at the end of an epoch
         n_steps = end - self.step
@@ -447,12 +443,6 @@ class Schedule:
         if look.openness > WIDER * self.best.openness:
             return excess < -max(error, self._tolerated(self.best))
         return excess < 0
-
-
-def _steers(usage):
-    """Say whether anything is read that may steer the gates."""
-    _, read = usage["read_kept"]
-    return bool(read.any())
 
 
 def _in_use(usage):

@@ -284,9 +284,9 @@ class BottleneckLSTM(nn.Module):
     The estimator trains it in phases: *learn* with free gates; *squeeze*, the price rising until
     only what is worth a lot stays open; *relax*, the price falling and gates reopening in the order
     of their worth; then the sparsest gates within ``tolerance`` are taken, those used next to
-    nowhere are closed for good, and the network behind them is *refit* without noise; at last they
-    may *reopen* where that surely lowers the error. Where the same gates for all windows do as
-    well as steered ones, or fewer gates as well as more, those stand.
+    nowhere are closed for good, and the rest is *refit* without noise; at last what there is
+    *doubt* about is closed too. Where the same gates for all windows do as well as steered ones, or
+    fewer gates as well as more, those stand.
 
     Parameters
     ----------
