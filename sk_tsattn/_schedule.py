@@ -16,7 +16,7 @@ LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 9, 6
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
 # error is below this share of that of predicting the mean, or rises; and elsewhere.
-PATIENCE, LONG_PATIENCE, LEARNT = 0.4, 1.2, 0.75
+PATIENCE, LONG_PATIENCE, LEARNT = 0.3, 1.2, 0.75
 # The relative fall of the loss that an open gate must be worth: at the peak, and at the end.
 HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
 # Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
@@ -31,8 +31,8 @@ HIGH_WINDOWS, SQUEEZED = 400, 0.25
 # below the low price: the luckiest of many cells may be one that is read.
 READ_PRICE, READ_POWER = 0.15, 0.4
 # The falling price has had its effect where the best of this many looks is not better than those
-# before by this share.
-STALE_LOOKS, STALE_GAIN = 5, 0.01
+# before by this share, and the error is not above that of learning.
+STALE_LOOKS, STALE_GAIN = 3, 0.01
 # It stays at its low end while the best of so many looks is better than those before by that.
 LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 # While the price falls, the step size falls to this share of the optimizer's own.
@@ -299,9 +299,14 @@ class Schedule:
             done += self.every
             if self.checked:
                 path.append(self._look())
-                if done < n_steps and not _improves(path, STALE_LOOKS, STALE_GAIN):
+                if done < n_steps and self._has_settled(path):
                     break
         return path
+
+    def _has_settled(self, path):
+        """Say whether a lower price would do nothing: all that was learnt is there again."""
+        is_back = min(look.loss for look in path) <= self.best.loss
+        return is_back and not _improves(path, STALE_LOOKS, STALE_GAIN)
 
     def _goes_on(self, path):
         """Say whether the low price still pays."""

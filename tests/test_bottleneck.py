@@ -473,6 +473,14 @@ def test_the_sparsest_look_within_the_tolerance_is_chosen(tolerance, chosen):
     assert schedule.best.openness == chosen
 
 
+@pytest.mark.parametrize(("learnt", "is_low"), [(0.6, False), (0.4, True)])
+def test_the_price_falls_to_its_low_end_where_what_was_learnt_is_not_yet_back(learnt, is_low):
+    phases = {"learn": (learnt, 1.0), "relax": (0.5, 0.5), "refit": (0.5, 0.5)}
+    _, record = run(phases.get, n_epochs=200)
+    last = [price for phase, price, _ in record if phase == "relax"][-1]
+    assert (last < 1.1 * prices(640, checked=True)[0]) == is_low
+
+
 def test_no_gate_need_stay_open_for_what_is_left_of_an_error_that_is_next_to_none():
     path = iter([(1e-5, 0.2), (1e-6, 0.5), *[(1e-4, 0.8)] * 1000])
 
