@@ -209,7 +209,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         is the error of predicting the training mean. With ``"bottleneck"`` also the ``phase`` of
         the training ("learn", "squeeze", "relax", "refit", "doubt"; see
         :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``price`` of an open gate: the
-        relative fall of the loss that it must be worth.
+        relative fall of the loss that it must be worth. Its ``valid_loss`` is that of the weights
+        of the moment, while averages over the last steps are compared and kept.
 
     n_iter_ : int
         Epochs of training after which the weights stood that are now used.
