@@ -12,8 +12,6 @@ from ._batches import INFERENCE_BATCH, Batches
 
 # Windows that tell which values a feature often has.
 QUARTILE_WINDOWS = 1024
-# Steps that an average of weights reaches back.
-AVERAGED_STEPS = 25
 
 
 @dataclass
@@ -43,15 +41,19 @@ class Average:
     """The average of a network's weights over its last steps (Polyak and Juditsky 1992).
 
     Its error jitters less than that of the weights of any one step. The average is the mean of the
-    first 25 steps, and behind them the exponential moving one that reaches as far back.
+    first steps, and behind them the exponential moving one that reaches as far back.
 
     Parameters
     ----------
     network : nn.Module
         Whose parameters are averaged.
+
+    n_most : int
+        How many steps the average reaches back.
     """
 
-    def __init__(self, network):
+    def __init__(self, network, n_most):
+        self.n_most = n_most
         self.parameters = list(network.parameters())
         self.forget()
 
@@ -67,7 +69,7 @@ class Average:
         if self.n_steps == 1:
             self.weights = [p.clone() for p in now]
         else:
-            share = 1 / min(self.n_steps, AVERAGED_STEPS)
+            share = 1 / min(self.n_steps, self.n_most)
             get_ema_multi_avg_fn(1 - share)(self.weights, now, self.n_steps)
 
     @contextmanager

@@ -8,6 +8,8 @@ from ._looks import Look
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
 LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 1, 1 / 40
+# Of the steps between two looks, the share that weights are averaged over.
+AVERAGED_SHARE = 0.5
 # Of the whole training, what the phases may take. Without a validation part they take it.
 LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
 # Learning takes at least as many steps, the falling price and the refit too.
@@ -127,9 +129,9 @@ class Schedule:
         steers them, are in use on average, and how much of their price they cost.
     close : callable
         Takes such a name, and which of them to keep; it closes the others.
-    average : Average
-        Of the weights over the last steps: what looks at the validation part see, and training
-        goes back to.
+    average : callable
+        Gives an :class:`Average` of the weights over so many steps: what looks at the validation
+        part see, and training goes back to.
     reference : float
         The loss, there, of predicting 0.
     """
@@ -158,10 +160,10 @@ class Schedule:
         self.reference = reference
         self.usage = usage
         self.close = close
-        self.average = average
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
+        self.average = average(max(1, int(AVERAGED_SHARE * self.every)))
         self.low_price, self.high_price = prices(n_samples, checked=checked)
         self.step = 0
         self.phase = "learn"

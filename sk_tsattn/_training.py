@@ -2,6 +2,7 @@
 
 import copy
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -407,7 +408,7 @@ def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
         look=lambda: look(net, seen),
         usage=lambda: usage(net, seen),
         close=lambda name, kept: close(net, seen, name, kept),
-        average=Average(net.module_),
+        average=partial(Average, net.module_),
         reference=reference(net, seen),
     )
 

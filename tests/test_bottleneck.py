@@ -1,5 +1,7 @@
 """The bottleneck: what its gates hide, how they are trained, and what its attention shows."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from sklearn.metrics import mean_squared_error
 from torch import nn
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._looks import AVERAGED_STEPS, Average, Look
+from sk_tsattn._looks import Average, Look
 from sk_tsattn._schedule import HIGH_PRICE, Schedule, prices, set_prices
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
 from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _median, _sampled
@@ -323,7 +325,7 @@ class FakeNetwork:
 def averaged(*steps):
     """Set a weight step by step, and give its average and what it is afterwards."""
     network = nn.Linear(1, 1, bias=False)
-    average = Average(network)
+    average = Average(network, n_most=25)
     for value in steps:
         nn.init.constant_(network.weight, value)
         if value is not steps[0]:
@@ -342,7 +344,7 @@ def test_weights_are_averaged_over_the_steps_since_the_last_jump_and_put_back():
 
 
 def test_an_average_forgets_steps_long_ago():
-    _, inside, _ = averaged(0.0, *[-1.0] * AVERAGED_STEPS, *[1.0] * 4 * AVERAGED_STEPS)
+    _, inside, _ = averaged(0.0, *[-1.0] * 25, *[1.0] * 100)
     assert 0.9 < inside < 1.0
 
 
@@ -360,7 +362,7 @@ def test_training_ends_with_averaged_weights():
         look=lambda: Look(torch.ones(2), torch.ones(2), openness=0.0),
         usage=lambda: {name: (torch.ones(1), torch.zeros(1)) for name in BUFFERS},
         close=lambda name, kept: None,
-        average=Average(network),
+        average=partial(Average, network),
         reference=1.0,
     )
     for step, _ in enumerate(schedule.steps()):
@@ -394,7 +396,7 @@ def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.0
         look=look,
         usage=lambda: {name: (one := torch.ones(1), one * steers) for name in BUFFERS},
         close=network.close,
-        average=Average(nn.Linear(1, 1)),
+        average=partial(Average, nn.Linear(1, 1)),
         reference=1.0,
     )
     record = []
@@ -541,7 +543,7 @@ def pruning(measure, *, used=(0.9, 0.04, 0.0), checked=True, steers=False):
         look=look,
         usage=usage,
         close=network.close,
-        average=Average(nn.Linear(1, 1)),
+        average=partial(Average, nn.Linear(1, 1)),
         reference=1.0,
     )
     for _ in schedule.steps():
