@@ -8,8 +8,8 @@ from ._looks import Look
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
 LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 1, 1 / 40
-# Of the steps between two looks, the share that weights are averaged over.
-AVERAGED_SHARE = 0.5
+# Weights are averaged over so many steps, or over this share of those between two looks.
+AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
 # Of the whole training, what the phases may take. Without a validation part they take it.
 LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
 # Learning takes at least as many steps, the falling price and the refit too.
@@ -163,7 +163,7 @@ class Schedule:
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
-        self.average = average(max(1, int(AVERAGED_SHARE * self.every)))
+        self.average = average(max(1, min(AVERAGED_STEPS, int(AVERAGED_SHARE * self.every))))
         self.low_price, self.high_price = prices(n_samples, checked=checked)
         self.step = 0
         self.phase = "learn"
