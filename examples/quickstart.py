@@ -92,8 +92,8 @@ def main(n_rows=13_140, max_epochs=30, random_state=0, picture="attention.png"):
         print(f"\nThe picture, attention on each hour of each feature, is in {Path(picture)}")
 
     print(
-        "\nLearnt: a handful of cells of the last hours forecasts the next one: PM2.5 itself first,"
-        " then the wind.\nThe network does not see what the gates hide. One hour ahead, persistence"
+        "\nLearnt: a few cells of the last hours forecast the next one, PM2.5 itself above all.\n"
+        "The network does not see what the gates hide. One hour ahead, persistence"
         " is hard to beat; the\nplain LSTM, which sees all cells, errs about as much.\n"
         "Do not trust: the exact shares, which differ between seeds and folds, nor that what is "
         "hidden has no\ninfluence on the air: it was not needed beside the rest. "
