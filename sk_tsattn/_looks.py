@@ -1,4 +1,4 @@
-"""What a training in phases sees of its network: losses, open gates, and what is in use."""
+"""What a training in phases sees of its network, at averaged weights: losses, gates, their use."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from ._looks import Look
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
 LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 1, 1 / 40
-# Weights are averaged over so many steps, or over this share of those between two looks.
+# Weights are averaged over so many steps, or this share of those between two looks if fewer.
 AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
 # Of the whole training, what the phases may take. Without a validation part they take it.
 LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
@@ -41,7 +41,8 @@ LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 LOW_STEP_SIZE = 0.6
 # Gates that are open by less than this on average are closed for good, the most that cost nothing.
 PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-# The first step size of a refit, and after how many looks without a better one it ends.
+# With a validation part: the first step size of a refit, and after how many looks without a better
+# one it ends.
 REFIT_STEP_SIZE, REFIT_STALE_LOOKS = 0.5, 2
 # Gates are wider where they are open by more than the first factor. Where less steers or fewer are
 # open instead, they may be wider by the second.

@@ -323,52 +323,100 @@ class FakeNetwork:
 
 
 def averaged(*steps):
-    """Set a weight step by step, and give its average and what it is afterwards."""
+    """Set a weight step by step; give the network and the average of the weight."""
     network = nn.Linear(1, 1, bias=False)
     average = Average(network, n_most=25)
     for value in steps:
         nn.init.constant_(network.weight, value)
-        if value is not steps[0]:
-            average.update()
+        average.update()
+    return network, average
+
+
+def test_weights_are_averaged_over_few_steps_and_put_back():
+    network, average = averaged(1.0, 2.0, 6.0)
     with average.applied():
-        inside = network.weight.item()
-    return average, inside, network.weight.item()
+        assert network.weight.item() == pytest.approx(3.0)
+    assert network.weight.item() == 6.0
 
 
-def test_weights_are_averaged_over_the_steps_since_the_last_jump_and_put_back():
-    average, inside, afterwards = averaged(100.0, 1.0, 2.0, 6.0)
-    assert (inside, afterwards) == (pytest.approx(3.0), 6.0)
+def test_an_average_begins_anew_behind_a_jump():
+    network, average = averaged(1.0, 2.0, 6.0)
     average.forget()
     with average.applied():
-        assert average.parameters[0].item() == 6.0
+        assert network.weight.item() == 6.0
+    average.update()
+    with average.applied():
+        assert network.weight.item() == 6.0
 
 
 def test_an_average_forgets_steps_long_ago():
-    _, inside, _ = averaged(0.0, *[-1.0] * 25, *[1.0] * 100)
-    assert 0.9 < inside < 1.0
+    network, average = averaged(*[-1.0] * 25, *[1.0] * 100)
+    with average.applied():
+        assert 0.9 < network.weight.item() < 1.0
+
+
+def schedule_of(network, **options):
+    """Make a schedule with what these tests share, where they say nothing else."""
+    shared = {
+        "n_steps": 3000,
+        "n_batches": 10,
+        "n_samples": 640,
+        "n_iter_no_change": 10,
+        "reset_optimizer": lambda: None,
+        "checked": True,
+        "average": partial(Average, nn.Linear(1, 1)),
+        "reference": 1.0,
+    }
+    return Schedule(network, **shared | options)
 
 
 def test_training_ends_with_averaged_weights():
     network = nn.Linear(1, 1, bias=False)
     network.gate, network.tolerance = FakeNetwork().gate, 0.01
-    schedule = Schedule(
+    schedule = schedule_of(
         network,
-        n_steps=3000,
-        n_batches=10,
-        n_samples=640,
-        n_iter_no_change=10,
-        reset_optimizer=lambda: None,
-        checked=True,
         look=lambda: Look(torch.ones(2), torch.ones(2), openness=0.0),
         usage=lambda: {name: (torch.ones(1), torch.zeros(1)) for name in BUFFERS},
         close=lambda name, kept: None,
         average=partial(Average, network),
-        reference=1.0,
     )
     for step, _ in enumerate(schedule.steps()):
         nn.init.constant_(network.weight, float(step % 2))  # behind this step, from 0 to 1 and back
     schedule.finish()
     assert network.weight.item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_is_closed_is_judged_at_the_weights_that_were_chosen():
+    network = nn.Linear(1, 1, bias=False)
+    network.gate, network.tolerance = FakeNetwork().gate, 0.01
+    path, judged = [], []
+
+    def look():
+        if network.gate.kept.all():
+            path.append(network.weight.item())
+        else:
+            judged.append(network.weight.item())
+        # What was learnt is open; behind it, the first look is the sparsest.
+        openness = 1.0 if schedule.phase == "learn" else 0.1 * len(path)
+        return Look(torch.ones(2), torch.ones(2), openness)
+
+    def close(name, kept):
+        getattr(network.gate, name).logical_and_(kept)
+
+    schedule = schedule_of(
+        network,
+        look=look,
+        usage=lambda: {"kept": (torch.zeros(1),) * 2, "read_kept": (torch.zeros(1),) * 2},
+        close=close,
+        average=partial(Average, network),
+    )
+    n_learnt = 0
+    for step, _ in enumerate(schedule.steps()):
+        if schedule.phase in ("learn", "squeeze"):
+            n_learnt = len(path)
+        nn.init.constant_(network.weight, float(step))  # behind this step
+    assert len(path) > n_learnt + 1
+    assert judged[0] == path[n_learnt]
 
 
 def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.01, steers=False):
@@ -385,19 +433,15 @@ def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.0
         loss += steers and not network.gate.read_kept.any()
         return Look(loss + spread * torch.tensor([-1.0, 0.0, 1.0]), torch.ones(3), openness)
 
-    schedule = Schedule(
+    schedule = schedule_of(
         network,
-        n_steps=n_epochs * n_batches,
-        n_batches=n_batches,
-        n_samples=n_samples,
-        n_iter_no_change=10,
-        reset_optimizer=lambda: None,
-        checked=measure is not None,
         look=look,
         usage=lambda: {name: (one := torch.ones(1), one * steers) for name in BUFFERS},
         close=network.close,
-        average=partial(Average, nn.Linear(1, 1)),
-        reference=1.0,
+        n_steps=n_epochs * n_batches,
+        n_batches=n_batches,
+        n_samples=n_samples,
+        checked=measure is not None,
     )
     record = []
     steps = schedule.steps()
@@ -532,20 +576,7 @@ def pruning(measure, *, used=(0.9, 0.04, 0.0), checked=True, steers=False):
         read = network.gate.read_kept * 1.0
         return {"kept": (torch.tensor(used),) * 2, "read_kept": (read, read)}
 
-    schedule = Schedule(
-        network,
-        n_steps=3000,
-        n_batches=10,
-        n_samples=640,
-        n_iter_no_change=10,
-        reset_optimizer=lambda: None,
-        checked=checked,
-        look=look,
-        usage=usage,
-        close=network.close,
-        average=partial(Average, nn.Linear(1, 1)),
-        reference=1.0,
-    )
+    schedule = schedule_of(network, look=look, usage=usage, close=network.close, checked=checked)
     for _ in schedule.steps():
         network.weights = schedule.phase  # behind this step
     schedule.finish()
