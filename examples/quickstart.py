@@ -76,12 +76,14 @@ def main(n_rows=13_140, max_epochs=30, random_state=0, picture="attention.png"):
     print(f"last fold's model uses {model.gates_.sum():.1f} on average; the gates hide the others.")
     feature = pd.Series(model.feature_attention_, model.feature_names_in_)
     time = pd.Series(model.time_attention_, np.arange(1 - LOOKBACK, 1))
-    print("\nThe features that mattered (share of attention; uniform would be", end=" ")
+    print(
+        "\nThe features that mattered, five at most (share of attention; uniform would be", end=" "
+    )
     print(f"{1 / len(feature):.3f})")
-    print(feature.sort_values(ascending=False).head(5).round(3).to_string())
-    print("\nThe hours that mattered (0 is the newest; uniform would be", end=" ")
+    print(feature[feature > 0].sort_values(ascending=False).head(5).round(3).to_string())
+    print("\nThe hours that mattered, five at most (0 is the newest; uniform would be", end=" ")
     print(f"{1 / len(time):.3f})")
-    print(time.sort_values(ascending=False).head(5).round(3).to_string())
+    print(time[time > 0].sort_values(ascending=False).head(5).round(3).to_string())
 
     if picture:
         import matplotlib
