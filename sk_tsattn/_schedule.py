@@ -339,18 +339,16 @@ class Schedule:
 
     def _without_steering(self, n_steps):
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
-        chosen, usage = self.best, self.usage()
-        _, read = usage["read_kept"]
-        if not read.any():
+        chosen, gate = self.best, self.network.gate
+        if not gate.reading().any():
             return None
         allowed = chosen.loss + FORGOTTEN * max(0.0, self.reference - chosen.loss)
-        none = self.network.gate.read_kept & False
-        if not self._closes("read_kept", none, allowed, WIDEST):
+        if not self._closes("read_kept", gate.read_kept & False, allowed, WIDEST):
             return None
         yield from self._descend("refit", n_steps)
         unsteered = self.best
         self._go_back_to(chosen)
-        return unsteered if unsteered.openness <= WIDEST * _in_use(usage) else None
+        return unsteered if unsteered.openness <= WIDEST * _in_use(self.usage()) else None
 
     def _doubt(self, n_steps):
         """Close what there is doubt about, if what is left then does as well."""

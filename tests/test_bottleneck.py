@@ -308,6 +308,7 @@ class FakeNetwork:
         self.gate.price, self.gate.sampled = 0.0, True
         self.gate.kept = torch.ones(n_gates, dtype=torch.bool)
         self.gate.read_kept = torch.tensor([steers])
+        self.gate.reading = lambda: self.gate.read_kept.float()
         self.weights = 0
 
     def state_dict(self):
