@@ -1,6 +1,7 @@
 """How a bottleneck is trained: learn, squeeze, relax, choose, prune, refit, doubt."""
 
 import copy
+from functools import partial
 from typing import Any
 
 from ._looks import Look
@@ -41,9 +42,8 @@ LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 LOW_STEP_SIZE = 0.6
 # Gates that are open by less than this on average are closed for good, the most that cost nothing.
 PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-# With a validation part: the first step size of a refit, and after how many looks without a better
-# one it ends.
-REFIT_STEP_SIZE, REFIT_STALE_LOOKS = 0.5, 2
+# The first step size of a refit, with a validation part.
+REFIT_STEP_SIZE = 0.5
 # Gates are wider where they are open by more than the first factor. Where less steers or fewer are
 # open instead, they may be wider by the second.
 WIDER, WIDEST = 1.02, 2
@@ -92,10 +92,12 @@ class Schedule:
        nothing, are closed for good, as many as the tolerance allows.
     6. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
        wider only where that lowers the error by more than ``tolerance``, and surely so (by a
-       standard error). Where all are closed, there is nothing to refit. Where the same gates for
-       all windows would do for most of what was learnt, they are refit first: they stand if their
-       error is lower by the share ``tolerance`` than before, or else not above that of the other
-       refit.
+       standard error); else those of before are put back. What is refit stands if its error is
+       lower, or if at its end it is above by no more than that error. Where all are closed, there
+       is nothing to refit.
+       Where the same gates for all windows would do for most of what was learnt, they are refit
+       first: they stand if their error is lower by the share ``tolerance`` than before, or else
+       not above that of the other refit.
     7. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
        then is not above that of 6.
@@ -416,39 +418,61 @@ class Schedule:
         return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
 
     def _descend(self, phase, n_steps):
-        """Train without noise, the step size falling to 0."""
+        """Train without noise, the step size falling to 0: sooner where looks are not better.
+
+        Weights at its end are free of what noise, the price and pruning have done to them: they
+        stand where the error cannot tell them from those of before.
+        """
         self.phase = phase
         self.network.gate.sampled = False
         self.network.gate.requires_grad_(self.checked)
         self.reset_optimizer()
-        first_step_size = REFIT_STEP_SIZE if self.checked else 1.0
+        before = look = self.best
+        step_size = REFIT_STEP_SIZE if self.checked else 1.0
         end = self.step + n_steps
-        end = min(end + -end % self.n_batches, self.n_steps)  # at the end of an epoch
-        n_steps = end - self.step
-        n_stale = 0
-        for done in range(0, n_steps, self.every):
-            yield from self._take(
-                min(self.every, n_steps - done),
-                step_size=lambda share: first_step_size * (1 - share),
-                start=done,
-                total=n_steps,
-            )
+        left = min(end + -end % self.n_batches, self.n_steps) - self.step  # to the end of an epoch
+        while left > 0:
+            n_next = min(self.every, left)
+            first, last = step_size, step_size * (1 - n_next / left)
+            yield from self._take(n_next, step_size=partial(_between, first, last))
+            step_size, left = last, left - n_next
             if not self.checked:
                 continue
-            look = self._look()
+            look = self._narrowed(self._look())
             if self._is_worth(look):
-                self.best, n_stale = look, 0
+                self.best = look
             else:
-                n_stale += 1
-            if n_stale == REFIT_STALE_LOOKS:
-                break
+                left //= 2
+        if self.best is before and self.checked:
+            excess, error = look.excess(before)
+            if excess <= error:
+                self.best = look
+
+    def _narrowed(self, look):
+        """Put the best look's gates in the place of wider ones that are not worth it."""
+        if not self._is_wider(look) or self._is_worth(look):
+            return look
+        now = copy.deepcopy(self.network.state_dict())
+        own = {name: own for name, own in self.best.state.items() if name.startswith("gate.")}
+        self.network.load_state_dict(look.state | own)
+        narrow = self.look_at()
+        narrow.state, narrow.step, narrow.epoch = look.state | own, look.step, look.epoch
+        self.network.load_state_dict(now)
+        return narrow
+
+    def _is_wider(self, look):
+        return look.openness > WIDER * self.best.openness
 
     def _is_worth(self, look):
         """Say whether a look is better than the best, and surely and much better if it is wider."""
         excess, error = look.excess(self.best)
-        if look.openness > WIDER * self.best.openness:
+        if self._is_wider(look):
             return excess < -max(error, self._tolerated(self.best))
         return excess < 0
+
+
+def _between(first, last, share):
+    return first + (last - first) * share
 
 
 def _in_use(usage):
