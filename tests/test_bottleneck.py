@@ -531,10 +531,22 @@ def test_the_sparsest_look_within_the_tolerance_is_chosen(tolerance, chosen):
 
 @pytest.mark.parametrize(("learnt", "is_low"), [(0.6, False), (0.4, True)])
 def test_the_price_falls_to_its_low_end_where_what_was_learnt_is_not_yet_back(learnt, is_low):
-    phases = {"learn": (learnt, 1.0), "relax": (0.5, 0.5), "refit": (0.5, 0.5)}
+    phases = {"learn": (learnt, 1.0), "relax": (0.5, 1.0), "refit": (0.5, 1.0)}
     _, record = run(phases.get, n_epochs=200)
     last = [price for phase, price, _ in record if phase == "relax"][-1]
     assert (last < 1.1 * prices(640, checked=True)[0]) == is_low
+
+
+def test_the_price_falls_faster_while_less_than_one_gate_is_open():
+    low, _ = prices(640, checked=True)
+    n_steps = {}
+    for openness in (1.0, 0.9):
+        phases = {"learn": (0.4, 1.0), "relax": (0.5, openness), "refit": (0.5, openness)}
+        _, record = run(phases.get, n_epochs=200)
+        fall = [price for phase, price, _ in record if phase == "relax"]
+        assert fall[-1] < 1.1 * low
+        n_steps[openness] = sum(price > 2 * low for price in fall)
+    assert 0 < n_steps[0.9] < 0.6 * n_steps[1.0]
 
 
 def test_no_gate_need_stay_open_for_what_is_left_of_an_error_that_is_next_to_none():
