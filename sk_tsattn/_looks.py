@@ -126,6 +126,23 @@ def usage(net, windows):
     return {"kept": (opened, opened), "read_kept": (steering, read)}
 
 
+@torch.no_grad()
+def moves(net, windows):
+    """Average, over windows (evenly spaced, if many), what each gate does to the prediction.
+
+    Returns the loss of the prediction without it, held against the prediction with it, and how far
+    it is open; both of the shape of the mode's gates.
+    """
+    net.module_.eval()
+    kept = net.module_.gate.kept
+    moved, used = torch.zeros(2, *kept.shape, device=kept.device)
+    batch = _evenly_spaced(windows, INFERENCE_BATCH)
+    for gate, opened, prediction, without in net.module_.without_each_gate(**batch):
+        moved[gate] = net.criterion_.per_sample(without, prediction).sum() / len(opened)
+        used[gate] = opened.mean()
+    return moved, used
+
+
 def close(net, windows, name, kept):
     """Close for good all gates, or all that is read, but what is kept.
 

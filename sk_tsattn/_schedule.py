@@ -1,4 +1,4 @@
-"""How a bottleneck is trained: learn, squeeze, relax, choose, prune, refit, doubt."""
+"""How a bottleneck is trained: learn, squeeze, relax, choose, prune, refit, doubt, close."""
 
 import copy
 from functools import partial
@@ -49,6 +49,9 @@ REFIT_STEP_SIZE = 0.5
 # Gates are wider where they are open by more than the first factor. Where less steers or fewer are
 # open instead, they may be wider by the second.
 WIDER, WIDEST = 1.02, 2
+# Gates are idle that alone move the prediction by less than these shares of the tolerance: the
+# greatest at which it may go without all of them.
+IDLE = (1, 0.3, 0.1)
 # Going without steering is tried where that forgets no more than this share of what was learnt.
 FORGOTTEN = 0.25
 # Of the error of predicting the mean: nothing is left to learn.
@@ -105,12 +108,17 @@ class Schedule:
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
        then is not above that of 6.
 
-    Not above is: by at most a standard error, or the share ``tolerance``. No doubt closes all.
+    8. *Idle* gates are closed: those without which, one at a time, the prediction changes by less
+       than the share ``tolerance`` of the error in the windows in which they are open, if the error
+       without all of them rises by no more. No target, and so no noise, enters the change.
+
+    Not above is: by at most a standard error, or the share ``tolerance``. Neither 7 nor 8 closes
+    all.
 
     From strong to weak, since from weak to strong the network overfits before the gates close.
     Without a validation part the phases have fixed shares of the training, 4 takes the end, 5 asks
     of what it closes whether it lowers the training error by less than its price, gates stay as
-    they are in 6, since nothing would keep them from opening, and there is no 7.
+    they are in 6, since nothing would keep them from opening, and there is neither 7 nor 8.
 
     Parameters
     ----------
@@ -133,6 +141,8 @@ class Schedule:
     usage : callable
         Gives, by the name of the gate's buffer that keeps them open, how far the gates, and what
         steers them, are in use on average, and how much of their price they cost.
+    moves : callable
+        Gives how far each gate alone moves the prediction, and how far it is open, on average.
     close : callable
         Takes such a name, and which of them to keep; it closes the others.
     average : callable
@@ -154,6 +164,7 @@ class Schedule:
         checked,
         look,
         usage,
+        moves,
         close,
         average,
         reference,
@@ -165,6 +176,7 @@ class Schedule:
         self.look_at = look
         self.reference = reference
         self.usage = usage
+        self.moves = moves
         self.close = close
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
@@ -204,6 +216,7 @@ class Schedule:
                 self._prune(self.usage(), best.loss + self._tolerated(best))
             if self.best.openness > 0:
                 yield from self._settle(n_refit)
+                self._close_what_is_idle()
         self.done = True
 
     def finish(self):
@@ -368,6 +381,15 @@ class Schedule:
         is_narrow = self.best.openness <= WIDEST * _in_use(usage)
         if not (is_narrow and self._does_as_well(self.best, refit)):
             self._go_back_to(refit)
+
+    def _close_what_is_idle(self):
+        """Close for good the gates that are open, but that the network has learnt to ignore."""
+        self._go_back_to(self.best)
+        moved, used = self.moves()
+        for share in IDLE:
+            little = share * self._tolerated(self.best)
+            if self._closes("kept", moved >= little * used, self.best.loss + little, doubted=True):
+                break
 
     def _does_as_well(self, look, other):
         """Say whether a look's error is not above another's, by more than counts."""

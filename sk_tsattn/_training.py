@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ._batches import INFERENCE_BATCH, Batches
-from ._looks import Average, close, look, quartiles, reference, usage
+from ._looks import Average, close, look, moves, quartiles, reference, usage
 from ._network import build_network
 from ._schedule import Schedule, is_priced, prices, set_prices
 
@@ -407,6 +407,7 @@ def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
         checked=validation is not None,
         look=lambda: look(net, seen),
         usage=lambda: usage(net, seen),
+        moves=lambda: moves(net, seen),
         close=lambda name, kept: close(net, seen, name, kept),
         average=partial(Average, net.module_),
         reference=reference(net, seen),

@@ -251,6 +251,33 @@ def test_what_is_not_kept_is_closed_and_steers_nothing(mode):
 
 
 @every_mode
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_prediction_without_a_gate_is_that_with_its_cells_at_their_mean(mode, padded):
+    network, X = network_with(mode, logits=0.0), windows()
+    mask = None
+    if padded:
+        mask = torch.ones(B, T, dtype=torch.bool)
+        mask[:, :2] = False
+    with torch.no_grad():
+        network.gate.out.weight.normal_(std=3.0)  # some gates are open, others not
+        network.gate.kept.view(-1)[-1] = False
+        prediction, gates = network.gated(X, mask)
+        seen = set()
+        for gate, opened, before, without in network.without_each_gate(X, mask):
+            seen.add(gate)
+            which = opened > 0
+            torch.testing.assert_close(before, prediction[which])
+            network.gate.kept[gate] = False
+            expected, fewer = network.gated(X, mask)
+            network.gate.kept[gate] = True
+            torch.testing.assert_close(without, expected[which])
+            torch.testing.assert_close(expected[~which], prediction[~which])
+            torch.testing.assert_close(opened, (gates - fewer).flatten(1).amax(dim=1))
+    n_gates = network.gate.kept.numel()
+    assert len(seen) == n_gates - 1 - padded * {"both": 2 * F, "time": 2, "feature": 0}[mode]
+
+
+@every_mode
 def test_padding_steers_nothing_and_is_not_steered(mode):
     network, X = network_with(mode, logits=0.0), windows()
     mask = torch.ones(B, T, dtype=torch.bool)
@@ -371,6 +398,7 @@ def schedule_of(network, **options):
         "reset_optimizer": lambda: None,
         "checked": True,
         "average": partial(Average, nn.Linear(1, 1)),
+        "moves": lambda: (torch.ones_like(network.gate.kept), 1.0),
         "reference": 1.0,
     }
     return Schedule(network, **shared | options)
@@ -577,8 +605,11 @@ def test_gates_reopen_in_the_refit_only_where_that_is_surely_and_much_better(ref
     assert (schedule.best.loss, schedule.best.openness) == (pytest.approx(loss), openness)
 
 
-def pruning(measure, *, used=(0.9, 0.04, 0.0), checked=True, steers=False):
-    """Run a schedule with three gates, open by ``used`` on average; return it and which are kept.
+def pruning(measure, *, used=(0.9, 0.04, 0.0), moved=(1.0, 1.0, 1.0), checked=True, steers=False):
+    """Run a schedule with three gates; return it and which are kept.
+
+    On average gates are open by ``used``, and without them the prediction changes by ``moved``, in
+    units of the loss.
 
     ``measure`` gives the loss and the openness of weights from a phase, with the gates that are
     kept and, with ``steers``, whether they are steered; ``checked`` says whether on a validation
@@ -599,7 +630,14 @@ def pruning(measure, *, used=(0.9, 0.04, 0.0), checked=True, steers=False):
         read = network.gate.read_kept * 1.0
         return {"kept": (torch.tensor(used),) * 2, "read_kept": (read, read)}
 
-    schedule = schedule_of(network, look=look, usage=usage, close=network.close, checked=checked)
+    schedule = schedule_of(
+        network,
+        look=look,
+        usage=usage,
+        moves=lambda: (torch.tensor(moved), 1.0),
+        close=network.close,
+        checked=checked,
+    )
     for _ in schedule.steps():
         network.trained(schedule.phase)  # behind this step
     schedule.finish()
@@ -679,6 +717,26 @@ def test_gates_are_steered_only_where_the_same_gates_for_all_windows_do_worse(
     schedule, kept = pruning(measure, used=(0.9, 0.9, 0.9), steers=True)
     assert kept[-1] == stays
     assert schedule.best.loss == pytest.approx(refitted if stays else settled)
+
+
+@pytest.mark.parametrize(
+    ("moved", "needed", "closed"),
+    [
+        ((1.0, 0.0005, 0.001), (), (False, True, True)),  # 0.002 would be a hundredth of the error
+        ((1.0, 0.003, 0.001), (), (False, False, True)),
+        ((1.0, 0.0005, 0.0001), (1,), (False, False, True)),  # both are not idle together
+        ((0.0001, 0.0001, 0.0001), (), (False, False, False)),  # all: nothing would be left
+    ],
+)
+def test_gates_that_do_not_move_the_prediction_are_closed_in_the_end(moved, needed, closed):
+    def measure(phase, kept):
+        if phase in ("learn", "squeeze"):
+            return 1.0, 1.0
+        return 0.2 + 0.1 * sum(not kept[gate] for gate in needed), 0.5 * any(kept)
+
+    schedule, kept = pruning(measure, used=(0.9, 0.9, 0.9), moved=moved)
+    assert kept == [not gate for gate in closed]
+    assert schedule.best.loss == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(("worth", "pruned"), [(0.5, True), (2.0, False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -318,9 +319,10 @@ class BottleneckLSTM(nn.Module):
     The estimator trains it in phases: *learn* with free gates; *squeeze*, the price rising until
     only what is worth a lot stays open; *relax*, the price falling and gates reopening in the order
     of their worth; then the sparsest gates within ``tolerance`` are taken, those used next to
-    nowhere are closed for good, and the rest is *refit* without noise; at last what there is
-    *doubt* about is closed too. Where the same gates for all windows do as well as steered ones, or
-    fewer gates as well as more, those stand. The weights that are compared, and kept, are averages
+    nowhere are closed for good, and the rest is *refit* without noise; then what there is *doubt*
+    about is closed too, and at last what is *idle*: open gates that the network has learnt to
+    ignore. Where the same gates for all windows do as well as steered ones, or fewer gates as well
+    as more, those stand. The weights that are compared, and kept, are averages
     over the last steps (Polyak and Juditsky, "Acceleration of Stochastic Approximation by
     Averaging", SIAM J. Control Optim. 1992), whose error jitters less.
 
@@ -334,7 +336,8 @@ class BottleneckLSTM(nn.Module):
         See :class:`WindowLSTM`; dropout acts before the linear head too.
     tolerance : float, default=0.01
         What sparse attention may cost: training takes the sparsest gates whose validation error
-        is at most this share above the lowest. 0 is the lowest error; more is sparser.
+        is at most this share above the lowest that is seen while the price falls. 0 is the lowest
+        error; more is sparser.
 
     Raises
     ------
@@ -418,9 +421,36 @@ class BottleneckLSTM(nn.Module):
         prediction, gates, _ = self._run(X, mask)
         return prediction, gates
 
+    def without_each_gate(
+        self, X: Tensor, mask: Tensor | None = None
+    ) -> Iterator[tuple[tuple[int, int], Tensor, Tensor, Tensor]]:
+        """Predict without each gate in turn, from the windows in which it is open.
+
+        Yields its place among the mode's gates, (t, f); how far it is open in each window, (B,);
+        and the predictions (B', O) with and without it of the B' windows in which it is.
+        """
+        Z, gates, _ = self.gate(X, mask)
+        prediction = self._predict(Z, mask)
+        n_steps, n_features = self.gate.kept.shape
+        for t, f in torch.nonzero(self.gate.kept).tolist():
+            cells = (
+                (slice(t, t + 1) if n_steps > 1 else slice(None)),
+                (slice(f, f + 1) if n_features > 1 else slice(None)),
+            )
+            opened = gates[:, *cells].flatten(1).amax(dim=1)  # but for padding, all are the same
+            which = opened.nonzero()[:, 0]
+            if len(which):
+                without = Z[which]
+                without[:, *cells] = 0.0
+                observed = None if mask is None else mask[which]
+                yield (t, f), opened, prediction[which], self._predict(without, observed)
+
     def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         Z, gates, price = self.gate(X, mask)
+        return self._predict(Z, mask), gates, price
+
+    def _predict(self, Z: Tensor, mask: Tensor | None) -> Tensor:
+        """Predict (B, O) from what the gates let through."""
         states = self.encoder(Z, mask)  # (B, T, H)
         context = torch.cat([states[:, -1], masked_mean(states, mask)[:, 0]], dim=1)  # (B, 2 H)
-        prediction = self.head(self.dropout(context)) + self.highway(Z.flatten(1))
-        return prediction, gates, price
+        return self.head(self.dropout(context)) + self.highway(Z.flatten(1))
