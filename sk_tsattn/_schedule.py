@@ -49,8 +49,8 @@ REFIT_STEP_SIZE = 0.5
 # Gates are wider where they are open by more than the first factor. Where less steers or fewer are
 # open instead, they may be wider by the second.
 WIDER, WIDEST = 1.02, 2
-# Gates are idle that alone move the prediction by less than these shares of the tolerance: the
-# greatest at which it may go without all of them.
+# Gates that alone move the prediction by less than this share of the tolerance are idle: the first
+# share at which the error bears to be without all of them.
 IDLE = (1, 0.3, 0.1)
 # Going without steering is tried where that forgets no more than this share of what was learnt.
 FORGOTTEN = 0.25
@@ -99,11 +99,10 @@ class Schedule:
     6. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
        wider only where that lowers the error by more than ``tolerance``, and surely so (by a
        standard error); else those of before are put back. What is refit stands if its error is
-       lower, or if at its end it is above by no more than that error. Where all are closed, there
-       is nothing to refit.
-       Where the same gates for all windows would do for most of what was learnt, they are refit
-       first: they stand if their error is lower by the share ``tolerance`` than before, or else
-       not above that of the other refit.
+       lower, or if that of its end is higher by no more than a standard error. Where all are
+       closed, there is nothing to refit. Where the same gates for all windows would do for most of
+       what was learnt, they are refit first: they stand if their error is lower by the share
+       ``tolerance`` than before, or else not above that of the other refit.
     7. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
        then is not above that of 6.
