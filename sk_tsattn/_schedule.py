@@ -49,8 +49,8 @@ REFIT_STEP_SIZE = 0.5
 # Gates are wider where they are open by more than the first factor. Where less steers or fewer are
 # open instead, they may be wider by the second.
 WIDER, WIDEST = 1.02, 2
-# Gates that alone move the prediction by less than this share of the tolerance are idle: the first
-# share at which the error bears to be without all of them.
+# Gates that alone move the prediction by less than this share of what is allowed are idle: by the
+# first share at which the error bears to be without all of them.
 IDLE = (1, 0.3, 0.1)
 # Going without steering is tried where that forgets no more than this share of what was learnt.
 FORGOTTEN = 0.25
@@ -117,7 +117,8 @@ class Schedule:
     From strong to weak, since from weak to strong the network overfits before the gates close.
     Without a validation part the phases have fixed shares of the training, 4 takes the end, 5 asks
     of what it closes whether it lowers the training error by less than its price, gates stay as
-    they are in 6, since nothing would keep them from opening, and there is neither 7 nor 8.
+    they are in 6, since nothing would keep them from opening, there is no 7, and 8 takes
+    the low price instead of ``tolerance``, since the training error is too low.
 
     Parameters
     ----------
@@ -208,6 +209,7 @@ class Schedule:
         if not self.checked:
             self._prune_what_is_not_worth_its_price()
             yield from self._descend("refit", n_refit)
+            self.best = self._look()
         else:
             if path:
                 best = min(path, key=lambda look: look.loss)
@@ -215,7 +217,8 @@ class Schedule:
                 self._prune(self.usage(), best.loss + self._tolerated(best))
             if self.best.openness > 0:
                 yield from self._settle(n_refit)
-                self._close_what_is_idle()
+        if self.best.openness > 0:
+            self._close_what_is_idle()
         self.done = True
 
     def finish(self):
@@ -385,8 +388,9 @@ class Schedule:
         """Close for good the gates that are open, but that the network has learnt to ignore."""
         self._go_back_to(self.best)
         moved, used = self.moves()
+        allowed = self._tolerated(self.best) if self.checked else self.low_price * self.best.loss
         for share in IDLE:
-            little = share * self._tolerated(self.best)
+            little = share * allowed
             if self._closes("kept", moved >= little * used, self.best.loss + little, doubted=True):
                 break
 
