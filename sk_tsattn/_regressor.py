@@ -70,8 +70,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     attention_params : dict or None, default=None
         Options of the mechanism. Of ``"bottleneck"``: ``{"tolerance": 0.01}``, take the sparsest
-        attention whose validation error is at most this share above the lowest. Of others, such as
-        ``{"score": "dot"}`` for ``"luong"``: see the classes in :mod:`sk_tsattn.attention`.
+        attention whose validation error is at most this share above the lowest that is seen while
+        the price of attention falls. Of others, such as ``{"score": "dot"}`` for ``"luong"``: see
+        the classes in :mod:`sk_tsattn.attention`.
 
     hidden_size : int, default=32
         Width of the LSTM. More can represent more and overfits sooner.
@@ -210,7 +211,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         the training ("learn", "squeeze", "relax", "refit", "doubt"; see
         :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``price`` of an open gate: the
         relative fall of the loss that it must be worth. Its ``valid_loss`` is that of the weights
-        of the moment, while averages over the last steps are compared and kept.
+        of the moment, at the end of a phase those that it goes back to, while averages over the
+        last steps are compared and kept.
 
     n_iter_ : int
         Epochs of training after which the weights stood that are now used.

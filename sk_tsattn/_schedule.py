@@ -117,8 +117,8 @@ class Schedule:
     From strong to weak, since from weak to strong the network overfits before the gates close.
     Without a validation part the phases have fixed shares of the training, 4 takes the end, 5 asks
     of what it closes whether it lowers the training error by less than its price, gates stay as
-    they are in 6, since nothing would keep them from opening, there is no 7, and 8 takes
-    the low price instead of ``tolerance``, since the training error is too low.
+    they are in 6, since nothing would keep them from opening, there is no 7, and 8 takes the low
+    price instead of ``tolerance``, since the training error is too low.
 
     Parameters
     ----------
