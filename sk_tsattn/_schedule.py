@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from ._looks import Look
+from ._prices import HIGH_PRICE, prices, set_prices
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
@@ -20,19 +21,9 @@ GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
 # error is below this share of that of predicting the mean, or rises; and elsewhere.
 PATIENCE, LONG_PATIENCE, LEARNT = 0.3, 1.2, 0.75
-# The relative fall of the loss that an open gate must be worth: at the peak, and at the end.
-HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
-# Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
-# about 1 / n of it, and the luckiest of many cells by several times that: the price never falls
-# below LOW_WINDOWS / n, or below CHECKED_WINDOWS / n where a validation part tells which is which.
-LOW_WINDOWS, CHECKED_WINDOWS = 11, 5
-# The peak is HIGH_WINDOWS / n, and higher only where that leaves open more than this share of what
-# learning left open: what it closes without need may not reopen.
-HIGH_WINDOWS, SQUEEZED = 400, 0.25
-# At its peak, the price of what the scorer reads is this share of that of an open gate. It falls as
-# this power of it: slower, or what is read for nothing would not close in time. But it never falls
-# below the low price: the luckiest of many cells may be one that is read.
-READ_PRICE, READ_POWER = 0.15, 0.4
+# Above its peak of many windows the price rises only where that leaves open more than this share of
+# what learning left open: what it closes without need may not reopen.
+SQUEEZED = 0.25
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share, and the error is not above that of learning.
 STALE_LOOKS, STALE_GAIN = 3, 0.01
@@ -56,31 +47,6 @@ IDLE = (1, 0.3, 0.1)
 FORGOTTEN = 0.25
 # Of the error of predicting the mean: nothing is left to learn.
 NOTHING_LEFT = 0.002
-
-
-def is_priced(network):
-    """Say whether a network's gates have a price."""
-    return hasattr(getattr(network, "gate", None), "price")
-
-
-def prices(n_samples, *, checked):
-    """Give the lowest and the highest price of an open gate with so many training windows.
-
-    ``checked`` says whether there is a validation part.
-    """
-    n_windows = CHECKED_WINDOWS if checked else LOW_WINDOWS
-    low = min(max(LOW_PRICE, n_windows / n_samples), HIGH_PRICE)
-    return low, max(low, min(HIGH_PRICE, HIGH_WINDOWS / n_samples))
-
-
-def set_prices(gate, price, low, high):
-    """Set the price of an open gate, and from it that of what its scorer reads.
-
-    ``low`` and ``high`` are the ends between which the first falls.
-    """
-    gate.price = price
-    falling = READ_PRICE * high ** (1 - READ_POWER) * price**READ_POWER
-    gate.read_price = max(falling, min(price, low))
 
 
 class Schedule:

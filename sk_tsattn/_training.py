@@ -17,7 +17,8 @@ from tqdm import tqdm
 from ._batches import INFERENCE_BATCH, Batches
 from ._looks import Average, close, look, moves, quartiles, reference, usage
 from ._network import build_network
-from ._schedule import Schedule, is_priced, prices, set_prices
+from ._prices import is_priced, prices, set_prices
+from ._schedule import Schedule
 
 # A price is in units of the loss, but of no smaller one than this share of the target's variance:
 # where nothing is left to explain, what explains nothing would be free otherwise.

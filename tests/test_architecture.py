@@ -25,7 +25,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"_windows", "_split", "_rows", "_scaling", "_reporting", "datasets"},
     {"attention"},
-    {"_batches", "_looks", "_network", "_parameters", "_schedule"},
+    {"_batches", "_looks", "_network", "_parameters", "_prices", "_schedule"},
     {"_training"},
     {"_regressor"},
     {"inspection"},

@@ -14,7 +14,8 @@ from torch import nn
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._batches import WindowDataset
 from sk_tsattn._looks import Average, Look, moves
-from sk_tsattn._schedule import HIGH_PRICE, Schedule, prices, set_prices
+from sk_tsattn._prices import HIGH_PRICE, prices, set_prices
+from sk_tsattn._schedule import Schedule
 from sk_tsattn._training import WeightedLoss
 from sk_tsattn._windows import Windows
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
