@@ -34,7 +34,7 @@ HASTE = 3
 # While the price falls, the step size falls to this share of the optimizer's own.
 LOW_STEP_SIZE = 0.6
 # Gates that are open by less than this on average are closed for good, the most that cost nothing.
-PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+PRUNED = (0.1, 0.05, 0.02, 0.01)
 # The first step size of a refit, with a validation part.
 REFIT_STEP_SIZE = 0.5
 # Gates are wider where they are open by more than the first factor. Where less steers or fewer are
@@ -46,7 +46,7 @@ IDLE = (1, 0.3, 0.1)
 # Going without steering is tried where that forgets no more than this share of what was learnt.
 FORGOTTEN = 0.25
 # Of the error of predicting the mean: nothing is left to learn.
-NOTHING_LEFT = 0.002
+NOTHING_LEFT = 0.0002
 
 
 class Schedule:

@@ -22,7 +22,7 @@ from ._schedule import Schedule
 
 # A price is in units of the loss, but of no smaller one than this share of the target's variance:
 # where nothing is left to explain, what explains nothing would be free otherwise.
-LEAST_LOSS = 0.002
+LEAST_LOSS = 0.0001
 # Skorch's options that net_params must leave alone: what serves instead.
 RESERVED = {
     "batch_size": "set the parameter batch_size",

@@ -221,9 +221,9 @@ class BottleneckGate(nn.Module):
             observed = None if mask is None else mask[which]
             seen_now, change = seen[which], torch.zeros_like(gates[which])
             elsewhere = pooled[which] - self._pooled(seen_now, observed, near)
-            for values in hidden:
+            for values in hidden[:, first:last, feature].unique(dim=0):
                 without = X[which]
-                without[:, first:last, feature] = values[first:last, feature]
+                without[:, first:last, feature] = values
                 without = zero_padding(without, observed)
                 seen_now[:, near] = self._seen(without, near)
                 pooled_now = elsewhere + self._pooled(seen_now, observed, near)
