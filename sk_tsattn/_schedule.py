@@ -58,8 +58,8 @@ class Schedule:
        price is in shares of the loss, so that it means the same on any data: at price ν a gate
        stays open if the loss without it were more than ν higher (relatively). While next to
        nothing is open, it falls faster.
-    4. *Choose* the sparsest look of 3 whose validation error is at most the share ``tolerance``
-       above the lowest.
+    4. *Choose* the sparsest look of 2 and 3 whose validation error is at most the share
+       ``tolerance`` above the lowest.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows.
     6. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
@@ -80,7 +80,8 @@ class Schedule:
     Not above is: by at most a standard error, or the share ``tolerance``. Neither 7 nor 8 closes
     all.
 
-    From strong to weak, since from weak to strong the network overfits before the gates close.
+    From strong to weak, since from weak to strong the network overfits before the gates close. Not
+    so where many cells say a little each: then a look on the way up may be the best.
     Without a validation part the phases have fixed shares of the training, 4 takes the end, 5 asks
     of what it closes whether it lowers the training error by less than its price, gates stay as
     they are in 6, since nothing would keep them from opening, there is no 7, and 8 takes the low
@@ -169,9 +170,9 @@ class Schedule:
             n_fall = max(int(1.5 * n_learnt), FALL_LOOKS * self.every)
             shrink = min(1, left / (n_rise + n_fall))
             n_rise, n_fall = int(shrink * n_rise), int(shrink * n_fall)
-        yield from self._squeeze(n_rise, max(0, left - n_rise - n_fall))
+        path = yield from self._squeeze(n_rise, max(0, left - n_rise - n_fall))
         left = self.n_steps - self.step - n_refit
-        path = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
+        path += yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         if not self.checked:
             self._prune_what_is_not_worth_its_price()
             yield from self._descend("refit", n_refit)
@@ -254,22 +255,30 @@ class Schedule:
         return look.loss < NOTHING_LEFT * self.reference
 
     def _squeeze(self, n_steps, n_spare):
-        """Let the price rise to the high one, and higher while that leaves much open."""
+        """Let the price rise, higher while that leaves much open, and look at what it leaves."""
         self.phase = "squeeze"
-        yield from self._take(n_steps, lambda share: self.high_price * share)
+        path: list[Look] = []
+        done = 0
+        while done < n_steps:
+            n_next = min(self.every, n_steps - done)
+            yield from self._take(
+                n_next, lambda share: self.high_price * share, start=done, total=n_steps
+            )
+            done += n_next
+            if self.checked:
+                path.append(self._look())
         start, rise = self.high_price, HIGH_PRICE / self.high_price
         n_more = min(int(min(1, rise - 1) * n_steps), n_spare)
         done = 0
-        while done < n_more and self._leaves_much_open():
+        while done < n_more and path and path[-1].openness > SQUEEZED * self.best.openness:
             n_next = min(self.every, n_more - done)
             yield from self._take(
                 n_next, lambda share: start * rise**share, start=done, total=n_more
             )
             done += n_next
             self.high_price = start * rise ** (done / n_more)
-
-    def _leaves_much_open(self):
-        return self.checked and (self._look().openness > SQUEEZED * self.best.openness)
+            path.append(self._look())
+        return path
 
     def _relax(self, n_steps, n_most):
         """Let the price fall geometrically to the low one, and look at what reopens."""

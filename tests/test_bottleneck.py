@@ -452,13 +452,10 @@ def test_what_is_closed_is_judged_at_the_weights_that_were_chosen():
     path, judged = [], []
 
     def look():
-        if network.gate.kept.all():
-            path.append(network.weight.item())
-        else:
-            judged.append(network.weight.item())
-        # What was learnt is open; behind it, the first look is the sparsest.
-        openness = 1.0 if schedule.phase == "learn" else 0.1 * len(path)
-        return Look(torch.ones(2), torch.ones(2), openness)
+        if schedule.phase == "learn":
+            return Look(torch.ones(2), torch.ones(2), openness=1.0)
+        (path if network.gate.kept.all() else judged).append(network.weight.item())
+        return Look(torch.ones(2), torch.ones(2), 0.1 * len(path))  # the first is the sparsest
 
     def close(name, kept):
         getattr(network.gate, name).logical_and_(kept)
@@ -470,13 +467,10 @@ def test_what_is_closed_is_judged_at_the_weights_that_were_chosen():
         close=close,
         average=partial(Average, network),
     )
-    n_learnt = 0
     for step, _ in enumerate(schedule.steps()):
-        if schedule.phase in ("learn", "squeeze"):
-            n_learnt = len(path)
         nn.init.constant_(network.weight, float(step))  # behind this step
-    assert len(path) > n_learnt + 1
-    assert judged[0] == path[n_learnt]
+    assert len(path) > 1
+    assert judged[0] == path[0]
 
 
 def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.01, steers=False):
@@ -583,9 +577,28 @@ def test_the_sparsest_look_within_the_tolerance_is_chosen(tolerance, chosen):
     assert schedule.best.openness == chosen
 
 
+@pytest.mark.parametrize(
+    ("rising", "falling", "chosen"),
+    [
+        ((0.2, 0.5), (0.3, 0.1), 0.5),  # much worse, however sparse
+        ((0.2, 0.5), (0.201, 0.1), 0.1),
+        ((0.2, 0.5), (0.1, 0.9), 0.9),
+    ],
+)
+def test_looks_while_the_price_rises_and_while_it_falls_compete(rising, falling, chosen):
+    phases = {"learn": (0.6, 1.0), "squeeze": rising, "relax": falling}
+    schedule, _ = run(lambda phase: phases.get(phase, (0.5, 1.0)), n_epochs=200)
+    assert schedule.best.openness == chosen
+
+
 @pytest.mark.parametrize(("learnt", "is_low"), [(0.6, False), (0.4, True)])
 def test_the_price_falls_to_its_low_end_where_what_was_learnt_is_not_yet_back(learnt, is_low):
-    phases = {"learn": (learnt, 1.0), "relax": (0.5, 1.0), "refit": (0.5, 1.0)}
+    phases = {
+        "learn": (learnt, 1.0),
+        "squeeze": (1.0, 1.0),
+        "relax": (0.5, 1.0),
+        "refit": (0.5, 1.0),
+    }
     _, record = run(phases.get, n_epochs=200)
     last = [price for phase, price, _ in record if phase == "relax"][-1]
     assert (last < 1.1 * prices(640, checked=True)[0]) == is_low
@@ -595,7 +608,12 @@ def test_the_price_falls_faster_while_less_than_one_gate_is_open():
     low, _ = prices(640, checked=True)
     n_steps = {}
     for openness in (1.0, 0.9):
-        phases = {"learn": (0.4, 1.0), "relax": (0.5, openness), "refit": (0.5, openness)}
+        phases = {
+            "learn": (0.4, 1.0),
+            "squeeze": (1.0, 1.0),
+            "relax": (0.5, openness),
+            "refit": (0.5, openness),
+        }
         _, record = run(phases.get, n_epochs=200)
         fall = [price for phase, price, _ in record if phase == "relax"]
         assert fall[-1] < 1.1 * low
@@ -604,7 +622,7 @@ def test_the_price_falls_faster_while_less_than_one_gate_is_open():
 
 
 def test_no_gate_need_stay_open_for_what_is_left_of_an_error_that_is_next_to_none():
-    path = iter([(1e-5, 0.2), (1e-6, 0.5), *[(1e-4, 0.8)] * 1000])
+    path = iter([(2e-6, 0.2), (1e-6, 0.5), *[(1e-4, 0.8)] * 1000])
 
     def measure(phase):
         return (*next(path), 0.0) if phase == "relax" else (0.6, 1.0)
@@ -625,7 +643,12 @@ def test_no_gate_need_stay_open_for_what_is_left_of_an_error_that_is_next_to_non
     ],
 )
 def test_gates_reopen_in_the_refit_only_where_that_is_surely_and_much_better(refit, loss, openness):
-    phases = {"learn": (0.6, 1.0), "relax": (0.2, 0.5), "refit": refit}
+    phases = {
+        "learn": (0.6, 1.0),
+        "squeeze": (1.0, 1.0),
+        "relax": (0.2, 0.5),
+        "refit": refit,
+    }
     schedule, record = run(phases.get, n_epochs=200, steers=True)
     assert record[-1][0] == "refit"
     assert (schedule.best.loss, schedule.best.openness) == (pytest.approx(loss), openness)
@@ -797,9 +820,13 @@ def test_the_price_of_reading_falls_slower_and_never_below_the_low_price():
 
 
 def test_closed_gates_are_not_refitted():
-    schedule, record = run(
-        {"learn": (0.6, 1.0), "relax": (0.5, 0.0), "refit": (0.1, 0.0)}.get, n_epochs=200
-    )
+    phases = {
+        "learn": (0.6, 1.0),
+        "squeeze": (1.0, 1.0),
+        "relax": (0.5, 0.0),
+        "refit": (0.1, 0.0),
+    }
+    schedule, record = run(phases.get, n_epochs=200)
     assert record[-1][0] == "relax"
     assert schedule.best.loss == pytest.approx(0.5)
 
@@ -949,7 +976,7 @@ def test_the_weights_are_those_of_the_best_look(monkeypatch):
     assert error == pytest.approx(best[0].loss, rel=1e-3)
     assert model.n_iter_ == best[0].epoch
     # Behind the last look of a phase, the network may go back before its epoch's loss is recorded.
-    for phase in ("learn", "relax"):
+    for phase in ("learn", "squeeze", "relax"):
         goes_on = [seen for seen in looks[phase] if seen.step < looks[phase][-1].step]
         assert len(goes_on) > 3
         recorded = model.history_.valid_loss[[seen.epoch - 1 for seen in goes_on]]

@@ -336,8 +336,9 @@ class BottleneckLSTM(nn.Module):
         See :class:`WindowLSTM`; dropout acts before the linear head too.
     tolerance : float, default=0.01
         What sparse attention may cost: training takes the sparsest gates whose validation error
-        is at most this share above the lowest that is seen while the price falls, and to close in
-        the end what is idle may cost as much again. 0 is the lowest error; more is sparser.
+        is at most this share above the lowest that is seen while their price rises and falls, and
+        to close in the end what is idle may cost as much again. 0 is the lowest error; more is
+        sparser.
 
     Raises
     ------
