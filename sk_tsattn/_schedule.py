@@ -34,7 +34,7 @@ HASTE = 3
 # While the price falls, the step size falls to this share of the optimizer's own.
 LOW_STEP_SIZE = 0.6
 # Gates that are open by less than this on average are closed for good, the most that cost nothing.
-PRUNED = (0.1, 0.05, 0.02, 0.01)
+PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 # The first step size of a refit, with a validation part.
 REFIT_STEP_SIZE = 0.5
 # Gates are wider where they are open by more than the first factor. Where less steers or fewer are
