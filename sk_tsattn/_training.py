@@ -378,6 +378,7 @@ def train(
         last.append(("patience", StopWhen(lambda: best.misses_ >= patience)))
     net.callbacks_ = [*standing[:place], *first, *standing[place:], *last]
     net.train_split = None if validation is None else predefined_split(validation)
+    _compact(net.module_)
     try:
         with seeded(seed, net.device):
             net.partial_fit(training, y=None, epochs=n_epochs)
@@ -438,6 +439,7 @@ def attend(net, dataset):
 def _run(net, dataset, method):
     """Call ``method`` on all batches without gradients; yield its results on the CPU."""
     net.module_.eval()  # a callback may predict in the middle of training
+    _compact(net.module_)
     for which in torch.arange(len(dataset)).split(INFERENCE_BATCH):
         with torch.inference_mode():
             out = method(**dataset.batch(which))
@@ -445,6 +447,13 @@ def _run(net, dataset, method):
                 yield out[0].cpu(), {axes: w.cpu() for axes, w in out[1].items()}
             else:
                 yield out.cpu()
+
+
+def _compact(network):
+    """Put the weights of recurrent layers in one piece, as cuDNN wants them: copies are not."""
+    for layer in network.modules():
+        if isinstance(layer, nn.RNNBase):
+            layer.flatten_parameters()
 
 
 def history(net):

@@ -113,7 +113,7 @@ def test_training_sees_every_complete_window_of_each_series_and_no_other(interle
     def spy(net, training_set, *args, **kwargs):
         batch = training_set.batch(torch.arange(len(training_set)))
         assert "mask" not in batch
-        seen.append(batch["X"].numpy())
+        seen.append(batch["X"].cpu().numpy())
         return train(net, training_set, *args, **kwargs)
 
     monkeypatch.setattr(training, "train", spy)

@@ -26,7 +26,7 @@ def quick(**changes):
 def weights_of(model):
     """Write the weights out, bit by bit."""
     state = model.net_.module_.state_dict()
-    return pickle.dumps({name: value.numpy() for name, value in state.items()})
+    return pickle.dumps({name: value.cpu().numpy() for name, value in state.items()})
 
 
 @MODES

@@ -4,6 +4,7 @@ Of mechanisms whose gates have no price; how those are trained is in ``test_bott
 """
 
 import copy
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ def written_out(dataset):
     """Undo the scaling of X, so that the rows can be told by their values."""
     if dataset is None:
         return None
-    X = dataset.batch(torch.arange(len(dataset)))["X"].double().numpy()
+    X = dataset.batch(torch.arange(len(dataset)))["X"].double().cpu().numpy()
     return X * dataset.scale + dataset.center
 
 
@@ -650,7 +651,7 @@ def test_unknown_options_of_skorch_are_refused(option):
 
 
 def test_a_skorch_net_is_held_and_can_be_used():
-    model = quick().fit(WINDOWS, TARGET)
+    model = quick(device="cpu").fit(WINDOWS, TARGET)
     assert isinstance(model.net_, skorch.NeuralNet)
     scaled = (WINDOWS - WINDOWS.mean(axis=(0, 1))) / WINDOWS.std(axis=(0, 1))
     with torch.no_grad():
@@ -727,6 +728,25 @@ def test_the_device_is_chosen():
     assert next(auto.net_.module_.parameters()).device.type == expected
     cpu = quick(device="cpu").fit(WINDOWS, TARGET)
     assert next(cpu.net_.module_.parameters()).device.type == "cpu"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="weights are compacted on CUDA only")
+def test_a_copy_on_cuda_predicts_and_trains_on_without_a_warning():  # warnings are errors here
+    model = quick(warm_start=True).fit(WINDOWS, TARGET)
+    expected = model.predict(WINDOWS)
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_allclose(copied.predict(WINDOWS), expected, atol=1e-6)
+    copy.deepcopy(model).fit(WINDOWS, TARGET)
+
+
+@pytest.mark.parametrize("layer", [torch.nn.LSTM, torch.nn.GRU])
+def test_recurrent_weights_are_compacted_before_they_are_used(layer, monkeypatch):
+    attention = {torch.nn.LSTM: "bottleneck", torch.nn.GRU: "retain"}[layer]
+    model = quick(attention=attention).fit(WINDOWS, TARGET)
+    compacted = []
+    monkeypatch.setattr(layer, "flatten_parameters", lambda self: compacted.append(self))
+    model.predict(WINDOWS)
+    assert compacted == [m for m in model.net_.module_.modules() if isinstance(m, layer)]
 
 
 def test_going_on_takes_the_learning_rate_and_batch_size_of_now():
