@@ -52,7 +52,9 @@ NOTHING_LEFT = 0.0002
 class Schedule:
     """Price and step size of every step of a training, and the weights it ends with.
 
-    1. *Learn* with sampled gates that are free, until the validation error falls no more.
+    1. *Learn* with sampled gates that are free, until the validation error falls no more. Then
+       *screen*: features without which that error is surely lower (by a standard error, which is
+       within the tolerance) start the next phase shut. They reopen where they help.
     2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
     3. *Relax*: the price falls geometrically, and gates reopen in the order of their worth. The
        price is in shares of the loss, so that it means the same on any data: at price ν a gate
@@ -61,7 +63,8 @@ class Schedule:
     4. *Choose* the sparsest look of 2 and 3 whose validation error is at most the share
        ``tolerance`` above the lowest.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
-       nothing, are closed for good, as many as the tolerance allows.
+       nothing, are closed for good, as many as the tolerance allows; and so is all steering of a
+       feature, the least first: a little of it in many cells is told by all of them together.
     6. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
        wider only where that lowers the error by more than ``tolerance``, and surely so (by a
        standard error); else those of before are put back. What is refit stands if its error is
@@ -72,7 +75,6 @@ class Schedule:
     7. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
        then is not above that of 6.
-
     8. *Idle* gates are closed: those without which, one at a time, the prediction changes by less
        than the share ``tolerance`` of the error in the windows in which they are open, if the error
        without all of them rises by no more. No target, and so no noise, enters the change.
@@ -82,10 +84,11 @@ class Schedule:
 
     From strong to weak, since from weak to strong the network overfits before the gates close. Not
     so where many cells say a little each: then a look on the way up may be the best.
-    Without a validation part the phases have fixed shares of the training, 4 takes the end, 5 asks
-    of what it closes whether it lowers the training error by less than its price, gates stay as
-    they are in 6, since nothing would keep them from opening, there is no 7, and 8 takes the low
-    price instead of ``tolerance``, since the training error is too low.
+    Without a validation part the phases have fixed shares of the training, nothing is screened, 4
+    takes the end, 5 asks of what it closes whether it lowers the training error by less than its
+    price, but of no feature's whole steering, gates stay as they are in 6, since nothing would keep
+    them from opening, there is no 7, and 8 takes the low price instead of ``tolerance``, since the
+    training error is too low.
 
     Parameters
     ----------
@@ -160,6 +163,8 @@ class Schedule:
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
         n_learnt = yield from self._learn()
+        if self.checked:
+            self._screen()
         n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
         left = max(2, self.n_steps - self.step - n_refit)
         if not self.checked:
@@ -250,6 +255,33 @@ class Schedule:
                 break
         self._go_back_to(self.best)
         return max(self.best.step, shortest)
+
+    def _screen(self):
+        """Shut features, the worst first, without which the error is surely lower."""
+        n_features = self.network.gate.kept.shape[-1]
+        if n_features == 1:
+            return
+        alone = {feature: self._without([feature]) for feature in range(n_features)}
+        shut: list[int] = []
+        now = self.best
+        for feature in sorted(alone, key=lambda feature: alone[feature].loss):
+            if alone[feature].loss >= self.best.loss:
+                break
+            look = self._without([*shut, feature]) if shut else alone[feature]
+            excess, error = look.excess(now)
+            if excess < -error and error <= self._tolerated(now):
+                shut.append(feature)
+                now = look
+        self.network.gate.shut(shut)
+
+    def _without(self, features):
+        """Look at the best weights with all gates of some features closed."""
+        kept = self.network.gate.kept.clone()
+        kept[..., features] = False
+        self.close("kept", kept)
+        look = self.look_at()
+        self.network.load_state_dict(self.best.state)
+        return look
 
     def _nothing_left(self, look):
         return look.loss < NOTHING_LEFT * self.reference
@@ -380,6 +412,12 @@ class Schedule:
             for threshold in PRUNED:
                 if self._closes(name, used >= threshold, allowed, doubted=doubted):
                     break
+        gate, (steering, _) = self.network.gate, usage["read_kept"]
+        for feature in steering.reshape(-1, steering.shape[-1]).sum(dim=0).argsort().tolist():
+            if gate.reading().any():
+                kept = gate.read_kept.clone()
+                kept[..., feature] = False
+                self._closes("read_kept", kept, allowed, doubted=doubted)
 
     def _closes(self, name, kept, allowed, wider=WIDER, *, doubted=False):
         """Close for good what is not kept, if the error then is no more than allowed.

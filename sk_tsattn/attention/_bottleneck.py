@@ -249,6 +249,11 @@ class BottleneckGate(nn.Module):
         return _median(GAIN * self.read, READ_BOUND) * self.read_kept
 
     @torch.no_grad()
+    def shut(self, features: list[int]) -> None:
+        """Shut the gates of some features as far as they go: training reopens those that help."""
+        self.bias[:, features] = -BOUND / GAIN
+
+    @torch.no_grad()
     def read_less(self, kept: Tensor, X: Tensor, mask: Tensor | None = None) -> None:
         """Let the scorer read, for good, only cells that are kept, (T, F) or of the mode's shape.
 
