@@ -1,4 +1,4 @@
-"""How a bottleneck is trained: learn, squeeze, relax, choose, prune, refit, doubt, close."""
+"""How a bottleneck is trained: learn, screen, squeeze, relax, choose, prune, refit, doubt, close."""
 
 import copy
 from functools import partial
