@@ -1,4 +1,4 @@
-"""How a bottleneck is trained: learn, screen, squeeze, relax, choose, prune, refit, doubt, close."""
+"""How a bottleneck is trained: in phases, by what looks at its error say."""
 
 import copy
 from functools import partial
