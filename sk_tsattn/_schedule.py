@@ -259,7 +259,7 @@ class Schedule:
     def _screen(self):
         """Shut features, the worst first, without which the error is surely lower."""
         n_features = self.network.gate.kept.shape[-1]
-        if n_features == 1:
+        if n_features == 1:  # the only one, or gates on steps
             return
         alone = {feature: self._without([feature]) for feature in range(n_features)}
         shut: list[int] = []

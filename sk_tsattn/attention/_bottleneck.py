@@ -250,7 +250,10 @@ class BottleneckGate(nn.Module):
 
     @torch.no_grad()
     def shut(self, features: list[int]) -> None:
-        """Shut the gates of some features as far as they go: training reopens those that help."""
+        """Shut the gates of some features as far as they go: training reopens those that help.
+
+        ``features`` are their indices, into the second axis of the mode's gates.
+        """
         self.bias[:, features] = -BOUND / GAIN
 
     @torch.no_grad()
