@@ -191,7 +191,7 @@ def test_the_check_finds_attention_that_the_prediction_needs():
     X = rng.normal(size=(200, 4, 3))
     model = fitted(X, X[:, :, 1].mean(axis=1), attention_mode="feature")
     gate = model.net_.module_.gate.score
-    gate.bias.data = torch.tensor([0.0, 20.0, 0.0], dtype=gate.bias.dtype)
+    gate.bias.data = gate.bias.new_tensor([0.0, 20.0, 0.0])
     y = model.predict(X)  # what the model says, while it looks at feature 1 alone
     result = check(model, X, y, n_bootstrap=200)
     assert result.score_learned == 1
