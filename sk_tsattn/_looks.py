@@ -93,7 +93,7 @@ class Average:
 
 def quartiles(training):
     """Find each feature's quartiles (2, F) in training windows, evenly spaced if they are many."""
-    batch = _evenly_spaced(training, QUARTILE_WINDOWS)
+    batch = evenly_spaced(training, QUARTILE_WINDOWS)
     values = batch["X"][batch["mask"]] if "mask" in batch else batch["X"].flatten(0, 1)
     values = values.sort(dim=0).values  # torch.quantile takes few values only
     return values[[len(values) // 4, 3 * len(values) // 4]]
@@ -118,7 +118,7 @@ def look(net, windows):
 def usage(net, windows):
     """Average the gates, and what steers them, over windows (evenly spaced, if many)."""
     net.module_.eval()
-    _, weights = net.module_.attend(**_evenly_spaced(windows, INFERENCE_BATCH))
+    _, weights = net.module_.attend(**evenly_spaced(windows, INFERENCE_BATCH))
     gate = net.module_.gate
     opened = weights["gate"].mean(dim=0).reshape(gate.kept.shape)
     steering = weights["steering"].mean(dim=0).reshape(gate.kept.shape)
@@ -136,7 +136,7 @@ def moves(net, windows):
     net.module_.eval()
     kept = net.module_.gate.kept
     moved, used = torch.zeros(2, *kept.shape, device=kept.device)
-    batch = _evenly_spaced(windows, INFERENCE_BATCH)
+    batch = evenly_spaced(windows, INFERENCE_BATCH)
     for gate, opened, prediction, without in net.module_.without_each_gate(**batch):
         moved[gate] = net.criterion_.per_sample(without, prediction).sum() / len(opened)
         used[gate] = opened.mean()
@@ -152,7 +152,7 @@ def close(net, windows, name, kept):
     if name == "kept":
         gate.kept &= kept
     else:
-        gate.read_less(kept, **_evenly_spaced(windows, INFERENCE_BATCH))
+        gate.read_less(kept, **evenly_spaced(windows, INFERENCE_BATCH))
 
 
 @torch.no_grad()
@@ -162,6 +162,6 @@ def reference(net, windows):
     return float((losses * windows.weight).sum() / windows.weight.sum())
 
 
-def _evenly_spaced(windows, n_most):
+def evenly_spaced(windows, n_most):
     """Give a batch of windows, evenly spaced if they are more than so many."""
     return windows.batch(torch.arange(0, len(windows), -(-len(windows) // n_most)))

@@ -4,6 +4,8 @@ import copy
 from functools import partial
 from typing import Any
 
+import torch
+
 from ._looks import Look
 from ._prices import HIGH_PRICE, prices, set_prices
 
@@ -45,6 +47,9 @@ WIDER, WIDEST = 1.02, 2
 IDLE = (1, 0.3, 0.1)
 # Going without steering is tried where that forgets no more than this share of what was learnt.
 FORGOTTEN = 0.25
+# Inputs say the same if exchanging them raises the error by less than this share of it, and of what
+# was learnt.
+EXCHANGED = 0.15
 # Of the error of predicting the mean: nothing is left to learn.
 NOTHING_LEFT = 0.0002
 
@@ -136,6 +141,7 @@ class Schedule:
         usage,
         moves,
         close,
+        interchange,
         average,
         reference,
     ):
@@ -148,6 +154,7 @@ class Schedule:
         self.usage = usage
         self.moves = moves
         self.close = close
+        self.interchange = interchange
         self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
@@ -157,7 +164,7 @@ class Schedule:
         self.phase = "learn"
         self.step_size = 1.0  # share of the optimizer's own
         self.reset_optimizer = reset_optimizer
-        self.done = False
+        self.done = self.shares = False
         self.best: Any = None
 
     def steps(self):
@@ -189,7 +196,7 @@ class Schedule:
                 self._prune(self.usage(), best.loss + self._tolerated(best))
             if self.best.openness > 0:
                 yield from self._settle(n_refit)
-        if self.best.openness > 0:
+        if self.best.openness > 0 and not self.shares:
             self._close_what_is_idle()
         self.done = True
 
@@ -354,6 +361,9 @@ class Schedule:
 
     def _settle(self, n_steps):
         """Refit what is left, without what there is doubt about if that does as well."""
+        self.shares = yield from self._share(n_steps)
+        if self.shares:
+            return
         unsteered = yield from self._without_steering(n_steps)
         much_better = (1 - self.network.tolerance) * self.best.loss
         if unsteered is not None and unsteered.loss <= much_better:
@@ -366,13 +376,56 @@ class Schedule:
         else:
             yield from self._doubt(n_steps)
 
+    def _share(self, n_steps):
+        """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
+        chosen, gate = self.best, self.network.gate
+        if gate.reading().any() and not self._forgets_little():
+            return False
+        places, exchanges = self.interchange()
+        if not (places.any() and self._bears(exchanges)):
+            self._go_back_to(chosen)
+            return False
+        self.network.share(places)
+        self.best = self._look()
+        self._close_what_does_not_share(places)
+        yield from self._descend("share", n_steps, gates=False)
+        self._go_back_to(self.best)
+        self._close_what_does_not_share(places)
+        if self._nothing_left(self.best) or self._does_as_well(self.best, chosen):
+            return True
+        self._go_back_to(chosen)
+        return False
+
+    def _forgets_little(self):
+        """Close all steering, if that leaves most of what was learnt."""
+        gate, best = self.network.gate, self.best
+        allowed = best.loss + FORGOTTEN * max(0.0, self.reference - best.loss)
+        return self._closes("read_kept", gate.read_kept & False, allowed, WIDEST)
+
+    def _bears(self, exchanges):
+        """Say whether the error surely rises by little where inputs are exchanged."""
+        best = self.best
+        little = EXCHANGED * min(best.loss, self.reference - best.loss)
+        little = max(little, NOTHING_LEFT * self.reference)
+        losses = []
+        for look in exchanges:
+            losses.append(look.losses)
+            mean = Look(torch.stack(losses).mean(dim=0), look.weight, look.openness)
+            excess, error = mean.excess(best)
+            if excess > little:
+                return False
+        return excess + 2 * error <= little
+
+    def _close_what_does_not_share(self, places):
+        allowed = self.best.loss + self._tolerated(self.best)
+        self._closes("kept", places, max(allowed, NOTHING_LEFT * self.reference))
+
     def _without_steering(self, n_steps):
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
         chosen, gate = self.best, self.network.gate
         if not gate.reading().any():
             return None
-        allowed = chosen.loss + FORGOTTEN * max(0.0, self.reference - chosen.loss)
-        if not self._closes("read_kept", gate.read_kept & False, allowed, WIDEST):
+        if not self._forgets_little():
             return None
         yield from self._descend("refit", n_steps)
         unsteered = self.best
@@ -460,15 +513,17 @@ class Schedule:
     def _tolerated(self, look):
         return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
 
-    def _descend(self, phase, n_steps):
+    def _descend(self, phase, n_steps, *, gates=True):
         """Train without noise, the step size falling to 0: sooner where looks are not better.
+
+        ``gates`` says whether they move.
 
         Weights at its end are free of what noise, the price and pruning have done to them: they
         stand where the error cannot tell them from those of before.
         """
         self.phase = phase
         self.network.gate.sampled = False
-        self.network.gate.requires_grad_(self.checked)
+        self.network.gate.requires_grad_(self.checked and gates)
         self.reset_optimizer()
         before = look = self.best
         step_size = REFIT_STEP_SIZE if self.checked else 1.0

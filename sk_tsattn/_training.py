@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ._batches import INFERENCE_BATCH, Batches
+from ._interchange import interchange
 from ._looks import Average, close, look, moves, quartiles, reference, usage
 from ._network import build_network
 from ._prices import is_priced, prices, set_prices
@@ -411,6 +412,7 @@ def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
         usage=lambda: usage(net, seen),
         moves=lambda: moves(net, seen),
         close=lambda name, kept: close(net, seen, name, kept),
+        interchange=lambda: interchange(net, training, seen),
         average=partial(Average, net.module_),
         reference=reference(net, seen),
     )

@@ -257,6 +257,33 @@ class BottleneckGate(nn.Module):
         self.bias[:, features] = -BOUND / GAIN
 
     @torch.no_grad()
+    def share(self, places: Tensor) -> Tensor:
+        """Open gates, of the mode's shape, wholly. Nothing may steer them.
+
+        Returns how far these cells (T, F) were open together, in cells for each of them.
+        """
+        X = torch.zeros_like(self.read)[None]
+        before = (self._medians(X, None)[0] * places).sum() / places.sum()
+        self.kept |= places
+        level = self._logits(X, None)[0]
+        self.bias.add_(torch.where(places, (BOUND - level) / GAIN, 0.0))
+        return before
+
+    def by_gate(self, cells: Tensor) -> Tensor:
+        """Sort cells (B, T, F) by gates: (B, gates, cells of a gate)."""
+        (T, F), (S, K) = self.read.shape, self.kept.shape
+        return (
+            cells.reshape(-1, S, T // S, K, F // K)
+            .transpose(2, 3)
+            .reshape(-1, S * K, T * F // (S * K))
+        )
+
+    def by_cell(self, gates: Tensor) -> Tensor:
+        """Undo :meth:`by_gate`."""
+        (T, F), (S, K) = self.read.shape, self.kept.shape
+        return gates.reshape(-1, S, K, T // S, F // K).transpose(2, 3).reshape(-1, T, F)
+
+    @torch.no_grad()
     def read_less(self, kept: Tensor, X: Tensor, mask: Tensor | None = None) -> None:
         """Let the scorer read, for good, only cells that are kept, (T, F) or of the mode's shape.
 
@@ -453,6 +480,37 @@ class BottleneckLSTM(nn.Module):
                 without[:, *cells] = 0.0
                 observed = None if mask is None else mask[which]
                 yield (t, f), opened, prediction[which], self._predict(without, observed)
+
+    def exchanged(
+        self,
+        X: Tensor,
+        mask: Tensor | None = None,
+        *,
+        gates: Tensor,
+        inputs: Tensor,
+        signs: Tensor,
+    ) -> Tensor:
+        """Predict (B, O) with some gates letting through, in place of their own, inputs of others.
+
+        Gates and inputs are (n,) places in the order of :meth:`BottleneckGate.by_gate`, and the
+        inputs are multiplied by signs (n,).
+        """
+        Z, opened, _ = self.gate(X, mask)
+        Z, opened, X = (self.gate.by_gate(a) for a in (Z, opened, zero_padding(X, mask)))
+        Z[:, gates] = opened[:, gates] * X[:, inputs] * signs[:, None]
+        return self._predict(self.gate.by_cell(Z), mask)
+
+    @torch.no_grad()
+    def share(self, places: Tensor) -> None:
+        """Open gates, of the mode's shape, wholly, and read as much of them all together as before.
+
+        Nothing may steer them.
+        """
+        T, F = self.gate.read.shape
+        share = self.gate.share(places)
+        cells = places.expand(T, F)
+        self.highway.weight.mul_(torch.where(cells.flatten(), share, 1.0))
+        self.encoder.lstm.weight_ih_l0[:, :F].mul_(torch.where(cells.any(dim=0), share, 1.0))
 
     def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         Z, gates, price = self.gate(X, mask)

@@ -1,0 +1,69 @@
+"""Which gates could stand for one another: inputs that say the same, each with noise of its own.
+
+Of many cells that say a little of the same a few suffice, and which of them are open is chance.
+"""
+
+import torch
+
+from ._batches import INFERENCE_BATCH, Batches
+from ._looks import Look, evenly_spaced
+from .attention._padding import zero_padding
+
+# Of the greatest likeness to the open gates' inputs, what makes an input one of them.
+ALIKE = 0.8
+# So many exchanges are tried, at most.
+EXCHANGES = 8
+
+
+@torch.no_grad()
+def interchange(net, training, windows):
+    """Find gates whose inputs are alike, and try to exchange them. Nothing may steer the gates.
+
+    An input is like the open ones by the mean size of its correlations with them, but for its own
+    with itself, over training windows (evenly spaced, if many).
+
+    Returns
+    -------
+    places : Tensor of bool, of the shape of the mode's gates
+        Those, open and closed, whose inputs are about as like the open ones as any of these is.
+        None where that is one, or where they are all that is open, and wholly so.
+    looks : iterator of Look
+        At ``windows``, where the open ones of these let each other's inputs or those of closed ones
+        through: all of the closed ones' in turn, but for every so many if they are many.
+    """
+    net.module_.eval()
+    gate = net.module_.gate
+    batch = evenly_spaced(training, INFERENCE_BATCH)
+    gates = gate.by_gate(net.module_.gated(**batch)[1]).amax(dim=(0, 2))
+    is_open = gates > 0
+    inputs = gate.by_gate(zero_padding(batch["X"], batch.get("mask")))
+    inputs = inputs - inputs.mean(dim=0)
+    inputs = inputs / inputs.square().sum(dim=(0, 2)).clamp_min(1e-12).sqrt()[:, None]
+    correlation = torch.einsum("bnd,bmd->nm", inputs, inputs[:, is_open])
+    itself = is_open.to(correlation.dtype)
+    likeness = (correlation.abs().sum(dim=1) - itself) / (itself.sum() - itself).clamp_min(1)
+    is_alike = likeness >= ALIKE * likeness[is_open].max()
+    n_open = int((is_alike & is_open).sum())
+    shares_already = bool((gates == is_alike).all())
+    if n_open < 2 or shares_already:
+        return torch.zeros_like(gate.kept), iter(())
+    alike = torch.cat([(is_alike & which).nonzero()[:, 0] for which in (is_open, ~is_open)])
+    signs = correlation[alike][:, is_alike[is_open]].sign()
+    looks = _exchanged(net, windows, alike, n_open, signs)
+    return is_alike.reshape(gate.kept.shape), looks
+
+
+@torch.no_grad()
+def _exchanged(net, windows, alike, n_open, signs):
+    """Look at the network with other inputs behind its open gates, the first of those alike."""
+    n_closed = len(alike) - n_open
+    shifts = range(n_open, len(alike), n_open) if n_closed >= n_open else [max(n_closed, 1)]
+    for shift in shifts[:: -(-len(shifts) // EXCHANGES)]:
+        now = torch.arange(n_open, device=alike.device)
+        instead = (now + shift) % len(alike)
+        exchange = {"gates": alike[:n_open], "inputs": alike[instead], "signs": signs[instead, now]}
+        losses = [
+            net.criterion_.per_sample(net.module_.exchanged(**batch, **exchange), y)
+            for batch, (y, _) in Batches(windows, INFERENCE_BATCH)
+        ]
+        yield Look(torch.cat(losses), windows.weight, openness=0.0)
