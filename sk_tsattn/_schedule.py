@@ -226,12 +226,13 @@ class Schedule:
             if self.checked:
                 self.average.update()
 
-    def _look(self):
+    def _look(self, step=None):
+        """Look at the network, whose weights are those of a step: this one, if not another."""
         with self.average.applied():
             look = self.look_at()
             look.state = copy.deepcopy(self.network.state_dict())
-        look.step = self.step
-        look.epoch = -(-self.step // self.n_batches)
+        look.step = self.step if step is None else step
+        look.epoch = -(-look.step // self.n_batches)
         return look
 
     def _go_back_to(self, look):
@@ -386,7 +387,7 @@ class Schedule:
             self._go_back_to(chosen)
             return False
         self.network.share(places)
-        self.best = self._look()
+        self.best = self._look(chosen.step)
         self._close_what_does_not_share(places)
         yield from self._descend("share", n_steps, gates=False)
         self._go_back_to(self.best)
@@ -481,7 +482,8 @@ class Schedule:
         if not (getattr(self.network.gate, name) & ~kept).any():
             return True
         self.close(name, kept)
-        look, best = self._look(), self.best
+        best = self.best
+        look = self._look(best.step)
         if (
             look.loss > allowed
             or look.openness > wider * best.openness
@@ -489,7 +491,6 @@ class Schedule:
         ):
             self._go_back_to(best)
             return False
-        look.step, look.epoch = best.step, best.epoch  # those of its weights
         self.best = look
         return True
 

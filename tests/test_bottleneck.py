@@ -364,6 +364,7 @@ class FakeNetwork:
         self.gate.reading = lambda: self.gate.read_kept.float()
         self.shut = []
         self.gate.shut = self.shut.extend
+        self.shares = False
         self.gate.weights = self.weights = 0
 
     def trained(self, weights):
@@ -381,6 +382,10 @@ class FakeNetwork:
 
     def close(self, name, kept):
         setattr(self.gate, name, getattr(self.gate, name) & kept)
+
+    def share(self, places):
+        self.gate.kept = self.gate.kept | places
+        self.shares = True
 
 
 def averaged(*steps):
@@ -427,6 +432,7 @@ def schedule_of(network, **options):
         "checked": True,
         "average": partial(Average, nn.Linear(1, 1)),
         "moves": lambda: (torch.ones_like(network.gate.kept), 1.0),
+        "interchange": lambda: (torch.zeros_like(network.gate.kept), iter(())),
         "reference": 1.0,
     }
     return Schedule(network, **shared | options)
@@ -475,12 +481,22 @@ def test_what_is_closed_is_judged_at_the_weights_that_were_chosen():
     assert judged[0] == path[0]
 
 
-def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.01, steers=False):
+def run(
+    measure=None,
+    *,
+    n_epochs=40,
+    n_batches=10,
+    n_samples=640,
+    tolerance=0.01,
+    steers=False,
+    alike=False,
+):
     """Run a schedule as training does; return it and a record of (phase, price, step size).
 
     ``measure`` gives the validation loss and the openness in a phase, and how much the losses of
     the windows differ; None is no validation part. Gates that are put back have the openness that
     they had. With ``steers``, a cell steers the gates, and the loss is greater by 1 without it.
+    With ``alike``, the gate can be exchanged at no cost.
     """
     network = FakeNetwork(tolerance=tolerance, steers=steers)
     measured = {}
@@ -498,6 +514,7 @@ def run(measure=None, *, n_epochs=40, n_batches=10, n_samples=640, tolerance=0.0
         look=look,
         usage=lambda: {name: (one := torch.ones(1), one * steers) for name in BUFFERS},
         close=network.close,
+        interchange=lambda: (network.gate.kept & alike, iter([schedule.best])),
         n_steps=n_epochs * n_batches,
         n_batches=n_batches,
         n_samples=n_samples,
@@ -524,13 +541,19 @@ def at_random(seed):
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 10**6), st.integers(0, 99))
 def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(n_epochs, n_batches, n_samples, seed):
     sizes = {"n_epochs": n_epochs, "n_batches": n_batches, "n_samples": n_samples}
-    for measure, steers in ((None, False), (at_random(seed), False), (at_random(seed), True)):
-        schedule, record = run(measure, steers=steers, **sizes)
+    for measure, steers, alike in (
+        (None, False, False),
+        (at_random(seed), False, False),
+        (at_random(seed), True, False),
+        (at_random(seed), False, True),
+        (at_random(seed), True, True),
+    ):
+        schedule, record = run(measure, steers=steers, alike=alike, **sizes)
         assert len(record) <= n_epochs * n_batches
         assert len(record) % n_batches == 0
         assert all(0 <= price <= HIGH_PRICE for _, price, _ in record)
         assert all(0 < size <= 1 for _, _, size in record)
-        order = ["learn", "squeeze", "relax", "refit", "doubt"]
+        order = ["learn", "squeeze", "relax", "share", "refit", "doubt"]
         assert sorted((phase for phase, _, _ in record), key=order.index) == [r[0] for r in record]
         assert schedule.network.gate.sampled
         if measure is not None:
@@ -544,7 +567,9 @@ def test_the_price_rises_linearly_and_falls_geometrically_to_its_low_end():
     fall = [price for phase, price, _ in record if phase == "relax"]
     np.testing.assert_allclose(np.diff(rise), np.diff(rise)[0])
     np.testing.assert_allclose(fall, high * (low / high) ** (np.arange(len(fall)) / len(fall)))
-    assert all(price == 0 for phase, price, _ in record if phase in ("learn", "refit", "doubt"))
+    assert all(
+        price == 0 for phase, price, _ in record if phase in ("learn", "share", "refit", "doubt")
+    )
 
 
 @given(st.integers(1, 10**9))
@@ -842,6 +867,65 @@ def test_gates_are_steered_only_where_the_same_gates_for_all_windows_do_worse(
 
 
 @pytest.mark.parametrize(
+    ("excess", "spread", "shared", "shares"),
+    [
+        (0.02, 0.0, 0.2, True),
+        (0.05, 0.0, 0.2, False),  # more than 15 % of the error
+        (0.02, 0.5, 0.2, False),  # perhaps as much: the standard error is 0.025
+        (0.02, 0.0, 0.21, False),  # the network does worse
+        (0.02, 0.0, 0.1, True),
+    ],
+)
+@pytest.mark.parametrize("forgotten", [None, 0.1, 0.3])
+def test_gates_share_where_exchanging_their_inputs_costs_surely_little(
+    excess, spread, shared, shares, forgotten
+):
+    steers = forgotten is not None
+    network = FakeNetwork(n_gates=4, steers=steers)
+    network.trained("learn")
+    network.gate.kept = torch.tensor([True, False, True, False])
+    alike = torch.tensor([True, True, False, False])
+
+    def of(loss, openness=0.5, spread=0.0):
+        losses = loss + spread * torch.linspace(-1, 1, 400) * 3**0.5
+        return Look(losses, torch.ones(400), openness)
+
+    def look():
+        if network.weights in ("learn", "squeeze"):
+            return of(1.0)
+        if network.shares and network.gate.kept[1]:
+            return of(shared if network.weights == "share" else 0.3)
+        return of(0.2 + (forgotten or 0) * (steers and not network.gate.read_kept.any()))
+
+    def interchange():
+        return alike, iter([of(schedule.best.loss + excess, spread=spread)] * 2)
+
+    one = torch.ones(4)
+    schedule = schedule_of(
+        network,
+        look=look,
+        usage=lambda: {"kept": (one, one), "read_kept": (network.gate.read_kept * 1.0,) * 2},
+        moves=lambda: (torch.zeros(4), one),  # all are idle, unless they share
+        close=network.close,
+        interchange=interchange,
+    )
+    phases = []
+    for _ in schedule.steps():
+        network.trained(schedule.phase)
+        phases.append(schedule.phase)
+    schedule.finish()
+    if shares and forgotten != 0.3:  # a quarter of what was learnt was by steering: not tried
+        assert network.gate.kept.tolist() == alike.tolist()
+        assert phases[-1] == "share"
+        assert not network.gate.read_kept.any()
+        assert schedule.best.loss == pytest.approx(shared)
+    else:
+        assert not network.gate.kept[1]
+        assert phases[-1] in ("refit", "doubt")
+        assert schedule.best.loss == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
     ("moved", "needed", "closed"),
     [
         ((1.0, 0.0005, 0.001), (), (False, True, True)),  # not by a hundredth of the error, 0.002
@@ -1031,8 +1115,8 @@ def test_the_weights_are_those_of_the_best_look(monkeypatch):
     X, y, _ = make_fixed_cells(800, n_timesteps=8, n_features=4, random_state=0)
     looks, best = {}, []
 
-    def take_a_look(schedule, look=Schedule._look):
-        seen = look(schedule)
+    def take_a_look(schedule, step=None, look=Schedule._look):
+        seen = look(schedule, step)
         looks.setdefault(schedule.phase, []).append(seen)
         return seen
 

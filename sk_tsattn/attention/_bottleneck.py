@@ -510,7 +510,9 @@ class BottleneckLSTM(nn.Module):
         share = self.gate.share(places)
         cells = places.expand(T, F)
         self.highway.weight.mul_(torch.where(cells.flatten(), share, 1.0))
-        self.encoder.lstm.weight_ih_l0[:, :F].mul_(torch.where(cells.any(dim=0), share, 1.0))
+        self.encoder.lstm.get_parameter("weight_ih_l0")[:, :F].mul_(
+            torch.where(cells.any(dim=0), share, 1.0)
+        )
 
     def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         Z, gates, price = self.gate(X, mask)
