@@ -47,9 +47,9 @@ WIDER, WIDEST = 1.02, 2
 IDLE = (1, 0.3, 0.1)
 # Going without steering is tried where that forgets no more than this share of what was learnt.
 FORGOTTEN = 0.25
-# Inputs say the same if exchanging them raises the error by less than this share of it, and of what
-# was learnt.
-EXCHANGED = 0.15
+# Inputs say the same if exchanging them raises the error by no more than this share of it, and of
+# what was learnt; or than this share of the error of predicting the mean.
+EXCHANGED, LEAST_EXCHANGED = 0.15, 0.001
 # Of the error of predicting the mean: nothing is left to learn.
 NOTHING_LEFT = 0.0002
 
@@ -407,7 +407,7 @@ class Schedule:
         """Say whether the error surely rises by little where inputs are exchanged."""
         best = self.best
         little = EXCHANGED * min(best.loss, self.reference - best.loss)
-        little = max(little, NOTHING_LEFT * self.reference)
+        little = max(little, LEAST_EXCHANGED * self.reference)
         losses = []
         for look in exchanges:
             losses.append(look.losses)
