@@ -37,6 +37,12 @@ class Look:
         return float(mean), float(variance.sqrt())
 
 
+def mean_of(looks):
+    """Average the losses of windows over several looks at them."""
+    losses = torch.stack([look.losses for look in looks]).mean(dim=0)
+    return Look(losses, looks[0].weight, looks[0].openness)
+
+
 class Average:
     """The average of a network's weights over its last steps (Polyak and Juditsky 1992).
 

@@ -1,13 +1,10 @@
 """How a bottleneck is trained: in phases, by what looks at its error say."""
 
-import copy
 from functools import partial
-from typing import Any
-
-import torch
 
 from ._looks import Look
 from ._prices import HIGH_PRICE, prices, set_prices
+from ._standing import SURELY, WIDEST, Standing
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
@@ -35,26 +32,12 @@ LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
 HASTE = 3
 # While the price falls, the step size falls to this share of the optimizer's own.
 LOW_STEP_SIZE = 0.6
-# Gates that are open by less than this on average are closed for good, the most that cost nothing.
-PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-# The first step size of a refit, with a validation part.
-REFIT_STEP_SIZE = 0.5
-# Gates are wider where they are open by more than the first factor. Where less steers or fewer are
-# open instead, they may be wider by the second.
-WIDER, WIDEST = 1.02, 2
-# Gates that alone move the prediction by less than this share of what is allowed are idle: by the
-# first share at which the error bears to be without all of them.
-IDLE = (1, 0.3, 0.1)
-# Going without steering is tried where that forgets no more than this share of what was learnt.
-FORGOTTEN = 0.25
-# Inputs say the same if exchanging them raises the error by no more than this share of it, and of
-# what was learnt; or than this share of the error of predicting the mean.
-EXCHANGED, LEAST_EXCHANGED = 0.15, 0.001
-# Of the error of predicting the mean: nothing is left to learn.
-NOTHING_LEFT = 0.0002
+# The first step size of a refit, with a validation part; and where gates share: many inputs that
+# say the same are read a little each, and great steps would learn their noise.
+REFIT_STEP_SIZE, SHARE_STEP_SIZE = 0.5, 0.1
 
 
-class Schedule:
+class Schedule(Standing):
     """Price and step size of every step of a training, and the weights it ends with.
 
     1. *Learn* with sampled gates that are free, until the validation error falls no more. Then
@@ -70,30 +53,36 @@ class Schedule:
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows; and so is all steering of a
        feature, the least first: a little of it in many cells is told by all of them together.
-    6. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
+    6. *Share*: of many inputs that say the same, each with noise of its own, a few suffice, and
+       which of them are open is chance. All whose inputs are like each other, by their
+       correlations, are opened wholly if these can be exchanged: the error surely rises by at most
+       15 % of it, and of what was learnt (with two standard errors). The rest is closed where that
+       costs nothing, as is all steering before, and the network refit in small steps. That stands
+       unless its error is surely above that of before; then there is no 7 to 9.
+    7. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
        wider only where that lowers the error by more than ``tolerance``, and surely so (by a
        standard error); else those of before are put back. What is refit stands if its error is
        lower, or if that of its end is higher by no more than a standard error. Where all are
        closed, there is nothing to refit. Where the same gates for all windows would do for most of
        what was learnt, they are refit first: they stand if their error is lower by the share
        ``tolerance`` than before, or else not above that of the other refit.
-    7. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
+    8. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
-       then is not above that of 6.
-    8. *Idle* gates are closed: those without which, one at a time, the prediction changes by less
+       then is not above that of 7.
+    9. *Idle* gates are closed: those without which, one at a time, the prediction changes by less
        than the share ``tolerance`` of the error in the windows in which they are open, if the error
        without all of them rises by no more. No target, and so no noise, enters the change.
 
-    Not above is: by at most a standard error, or the share ``tolerance``. Neither 7 nor 8 closes
+    Not above is: by at most a standard error, or the share ``tolerance``. Neither 8 nor 9 closes
     all.
 
     From strong to weak, since from weak to strong the network overfits before the gates close. Not
     so where many cells say a little each: then a look on the way up may be the best.
     Without a validation part the phases have fixed shares of the training, nothing is screened, 4
     takes the end, 5 asks of what it closes whether it lowers the training error by less than its
-    price, but of no feature's whole steering, gates stay as they are in 6, since nothing would keep
-    them from opening, there is no 7, and 8 takes the low price instead of ``tolerance``, since the
-    training error is too low.
+    price, but of no feature's whole steering, gates stay as they are in 7, since nothing would keep
+    them from opening, there is no 6 and no 8, and 9 takes the low price instead of ``tolerance``,
+    since the training error is too low.
 
     Parameters
     ----------
@@ -111,20 +100,12 @@ class Schedule:
         Lets the optimizer forget its moments.
     checked : bool
         Whether there is a validation part.
-    look : callable
-        Gives a :class:`Look` at the validation part, or else at the training windows.
-    usage : callable
-        Gives, by the name of the gate's buffer that keeps them open, how far the gates, and what
-        steers them, are in use on average, and how much of their price they cost.
-    moves : callable
-        Gives how far each gate alone moves the prediction, and how far it is open, on average.
-    close : callable
-        Takes such a name, and which of them to keep; it closes the others.
+    look, usage, moves, close, reference
+        See :class:`Standing`.
+    interchange : callable
+        Gives gates whose inputs are alike, and looks with these exchanged.
     average : callable
-        Gives an :class:`Average` of the weights over so many steps: what looks at the validation
-        part see, and training goes back to.
-    reference : float
-        The loss, there, of predicting 0.
+        Gives an :class:`Average` of the weights over so many steps.
     """
 
     def __init__(
@@ -145,33 +126,34 @@ class Schedule:
         average,
         reference,
     ):
-        self.network = network
-        self.n_steps = n_steps
-        self.n_batches = n_batches
-        self.checked = checked
-        self.look_at = look
-        self.reference = reference
-        self.usage = usage
-        self.moves = moves
-        self.close = close
-        self.interchange = interchange
-        self.n_iter_no_change = n_iter_no_change
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
-        self.average = average(max(1, min(AVERAGED_STEPS, int(AVERAGED_SHARE * self.every))))
+        super().__init__(
+            network,
+            n_batches=n_batches,
+            look=look,
+            usage=usage,
+            moves=moves,
+            close=close,
+            average=average(max(1, min(AVERAGED_STEPS, int(AVERAGED_SHARE * self.every)))),
+            reference=reference,
+        )
+        self.n_steps = n_steps
+        self.n_iter_no_change = n_iter_no_change
+        self.checked = checked
+        self.interchange = interchange
         self.low_price, self.high_price = prices(n_samples, checked=checked)
         self.step = 0
         self.phase = "learn"
         self.step_size = 1.0  # share of the optimizer's own
         self.reset_optimizer = reset_optimizer
         self.done = self.shares = False
-        self.best: Any = None
 
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
         n_learnt = yield from self._learn()
         if self.checked:
-            self._screen()
+            self.screen()
         n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
         left = max(2, self.n_steps - self.step - n_refit)
         if not self.checked:
@@ -186,18 +168,19 @@ class Schedule:
         left = self.n_steps - self.step - n_refit
         path += yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         if not self.checked:
-            self._prune_what_is_not_worth_its_price()
+            self.prune_what_is_not_worth_its_price()
             yield from self._descend("refit", n_refit)
-            self.best = self._look()
+            self.best = self.look(self.step)
         else:
             if path:
                 best = min(path, key=lambda look: look.loss)
-                self._go_back_to(self._choose(path, best))
-                self._prune(self.usage(), best.loss + self._tolerated(best))
+                self.go_back_to(self._choose(path, best))
+                self.prune(self.usage(), best.loss + self.tolerated(best))
             if self.best.openness > 0:
                 yield from self._settle(n_refit)
         if self.best.openness > 0 and not self.shares:
-            self._close_what_is_idle()
+            little = self.low_price * self.best.loss
+            self.close_what_is_idle(self.tolerated(self.best) if self.checked else little)
         self.done = True
 
     def finish(self):
@@ -226,20 +209,6 @@ class Schedule:
             if self.checked:
                 self.average.update()
 
-    def _look(self, step=None):
-        """Look at the network, whose weights are those of a step: this one, if not another."""
-        with self.average.applied():
-            look = self.look_at()
-            look.state = copy.deepcopy(self.network.state_dict())
-        look.step = self.step if step is None else step
-        look.epoch = -(-look.step // self.n_batches)
-        return look
-
-    def _go_back_to(self, look):
-        self.average.forget()
-        self.best = look
-        self.network.load_state_dict(look.state)
-
     def _learn(self):
         self.phase = "learn"
         longest = max(1, int(LEARN_SHARE * self.n_steps))
@@ -250,7 +219,7 @@ class Schedule:
         n_stale = 0
         while self.step < longest:
             yield from self._take(min(self.every, longest - self.step))
-            look = self._look()
+            look = self.look(self.step)
             if self.best is None or look.loss < (1 - GAIN) * self.best.loss:
                 self.best, n_stale = look, 0
             else:
@@ -259,40 +228,10 @@ class Schedule:
             overfits = look.loss > (1 + GAIN) * self.best.loss
             patience = PATIENCE if learnt or overfits else LONG_PATIENCE
             is_stale = n_stale >= patience * self.n_iter_no_change
-            if self._nothing_left(self.best) or (self.step >= shortest and is_stale):
+            if self.nothing_is_left(self.best) or (self.step >= shortest and is_stale):
                 break
-        self._go_back_to(self.best)
+        self.go_back_to(self.best)
         return max(self.best.step, shortest)
-
-    def _screen(self):
-        """Shut features, the worst first, without which the error is surely lower."""
-        n_features = self.network.gate.kept.shape[-1]
-        if n_features == 1:  # the only one, or gates on steps
-            return
-        alone = {feature: self._without([feature]) for feature in range(n_features)}
-        shut: list[int] = []
-        now = self.best
-        for feature in sorted(alone, key=lambda feature: alone[feature].loss):
-            if alone[feature].loss >= self.best.loss:
-                break
-            look = self._without([*shut, feature]) if shut else alone[feature]
-            excess, error = look.excess(now)
-            if excess < -error and error <= self._tolerated(now):
-                shut.append(feature)
-                now = look
-        self.network.gate.shut(shut)
-
-    def _without(self, features):
-        """Look at the best weights with all gates of some features closed."""
-        kept = self.network.gate.kept.clone()
-        kept[..., features] = False
-        self.close("kept", kept)
-        look = self.look_at()
-        self.network.load_state_dict(self.best.state)
-        return look
-
-    def _nothing_left(self, look):
-        return look.loss < NOTHING_LEFT * self.reference
 
     def _squeeze(self, n_steps, n_spare):
         """Let the price rise, higher while that leaves much open, and look at what it leaves."""
@@ -306,7 +245,7 @@ class Schedule:
             )
             done += n_next
             if self.checked:
-                path.append(self._look())
+                path.append(self.look(self.step))
         start, rise = self.high_price, HIGH_PRICE / self.high_price
         n_more = min(int(min(1, rise - 1) * n_steps), n_spare)
         done = 0
@@ -317,7 +256,7 @@ class Schedule:
             )
             done += n_next
             self.high_price = start * rise ** (done / n_more)
-            path.append(self._look())
+            path.append(self.look(self.step))
         return path
 
     def _relax(self, n_steps, n_most):
@@ -336,7 +275,7 @@ class Schedule:
             )
             done += self.every
             if self.checked:
-                path.append(self._look())
+                path.append(self.look(self.step))
                 if done < n_steps and self._has_settled(path):
                     break
                 if path[-1].openness * self.network.gate.kept.numel() < 1:
@@ -353,11 +292,11 @@ class Schedule:
         return (
             self.checked
             and _improves(path, LAST_LOOKS, LAST_GAIN)
-            and not self._nothing_left(path[-1])
+            and not self.nothing_is_left(path[-1])
         )
 
     def _choose(self, path, best):
-        good = [look for look in path if look.loss - best.loss <= self._tolerated(best)]
+        good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]
         return min(good, key=lambda look: look.openness, default=best)
 
     def _settle(self, n_steps):
@@ -368,156 +307,63 @@ class Schedule:
         unsteered = yield from self._without_steering(n_steps)
         much_better = (1 - self.network.tolerance) * self.best.loss
         if unsteered is not None and unsteered.loss <= much_better:
-            self._go_back_to(unsteered)
+            self.go_back_to(unsteered)
             return
         yield from self._descend("refit", n_steps)
-        self._go_back_to(self.best)
-        if unsteered is not None and self._does_as_well(unsteered, self.best):
-            self._go_back_to(unsteered)
+        self.go_back_to(self.best)
+        if unsteered is not None and self.does_as_well(unsteered, self.best):
+            self.go_back_to(unsteered)
         else:
             yield from self._doubt(n_steps)
 
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
         chosen, gate = self.best, self.network.gate
-        if gate.reading().any() and not self._forgets_little():
+        if gate.reading().any() and not self.forgets_little_without_steering():
             return False
         places, exchanges = self.interchange()
-        if not (places.any() and self._bears(exchanges)):
-            self._go_back_to(chosen)
+        if not (places.any() and self.bears(exchanges)):
+            self.go_back_to(chosen)
             return False
         self.network.share(places)
-        self.best = self._look(chosen.step)
-        self._close_what_does_not_share(places)
-        yield from self._descend("share", n_steps, gates=False)
-        self._go_back_to(self.best)
-        self._close_what_does_not_share(places)
-        if self._nothing_left(self.best) or self._does_as_well(self.best, chosen):
+        self.best = self.look(chosen.step)
+        self.close_what_does_not_share(places)
+        yield from self._descend("share", n_steps, SHARE_STEP_SIZE, gates=False)
+        self.go_back_to(self.best)
+        self.close_what_does_not_share(places)
+        if self.nothing_is_left(self.best) or self.does_as_well(self.best, chosen, SURELY):
             return True
-        self._go_back_to(chosen)
+        self.go_back_to(chosen)
         return False
-
-    def _forgets_little(self):
-        """Close all steering, if that leaves most of what was learnt."""
-        gate, best = self.network.gate, self.best
-        allowed = best.loss + FORGOTTEN * max(0.0, self.reference - best.loss)
-        return self._closes("read_kept", gate.read_kept & False, allowed, WIDEST)
-
-    def _bears(self, exchanges):
-        """Say whether the error surely rises by little where inputs are exchanged."""
-        best = self.best
-        little = EXCHANGED * min(best.loss, self.reference - best.loss)
-        little = max(little, LEAST_EXCHANGED * self.reference)
-        losses = []
-        for look in exchanges:
-            losses.append(look.losses)
-            mean = Look(torch.stack(losses).mean(dim=0), look.weight, look.openness)
-            excess, error = mean.excess(best)
-            if excess > little:
-                return False
-        return excess + 2 * error <= little
-
-    def _close_what_does_not_share(self, places):
-        allowed = self.best.loss + self._tolerated(self.best)
-        self._closes("kept", places, max(allowed, NOTHING_LEFT * self.reference))
 
     def _without_steering(self, n_steps):
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
         chosen, gate = self.best, self.network.gate
         if not gate.reading().any():
             return None
-        if not self._forgets_little():
+        if not self.forgets_little_without_steering():
             return None
         yield from self._descend("refit", n_steps)
         unsteered = self.best
-        self._go_back_to(chosen)
+        self.go_back_to(chosen)
         return unsteered if unsteered.openness <= WIDEST * _in_use(self.usage()) else None
 
     def _doubt(self, n_steps):
         """Close what there is doubt about, if what is left then does as well."""
         refit, usage = self.best, self.usage()
         doubt = self.network.tolerance * self.reference
-        self._prune(usage, refit.loss + self._tolerated(refit) + doubt, doubted=True)
+        self.prune(usage, refit.loss + self.tolerated(refit) + doubt, doubted=True)
         if self.best is refit:
             return
         yield from self._descend("doubt", n_steps)
         is_narrow = self.best.openness <= WIDEST * _in_use(usage)
-        if not (is_narrow and self._does_as_well(self.best, refit)):
-            self._go_back_to(refit)
+        if not (is_narrow and self.does_as_well(self.best, refit)):
+            self.go_back_to(refit)
 
-    def _close_what_is_idle(self):
-        """Close for good the gates that are open, but that the network has learnt to ignore."""
-        self._go_back_to(self.best)
-        moved, used = self.moves()
-        allowed = self._tolerated(self.best) if self.checked else self.low_price * self.best.loss
-        for share in IDLE:
-            little = share * allowed
-            if self._closes("kept", moved >= little * used, self.best.loss + little, doubted=True):
-                break
-
-    def _does_as_well(self, look, other):
-        """Say whether a look's error is not above another's, by more than counts."""
-        excess, error = look.excess(other)
-        return excess <= max(error, self._tolerated(other))
-
-    def _prune(self, usage, allowed, *, doubted=False):
-        """Close for good what is used in few windows, while the error is no more than allowed."""
-        for name, (used, _) in usage.items():
-            for threshold in PRUNED:
-                if self._closes(name, used >= threshold, allowed, doubted=doubted):
-                    break
-        gate, (steering, _) = self.network.gate, usage["read_kept"]
-        for feature in steering.reshape(-1, steering.shape[-1]).sum(dim=0).argsort().tolist():
-            if gate.reading().any():
-                kept = gate.read_kept.clone()
-                kept[..., feature] = False
-                self._closes("read_kept", kept, allowed, doubted=doubted)
-
-    def _closes(self, name, kept, allowed, wider=WIDER, *, doubted=False):
-        """Close for good what is not kept, if the error then is no more than allowed.
-
-        What is no longer read may leave gates open that it has closed: they may be wider by a
-        factor, but no more. Whether anything matters at all is not for a doubt to settle.
-        """
-        if not (getattr(self.network.gate, name) & ~kept).any():
-            return True
-        self.close(name, kept)
-        best = self.best
-        look = self._look(best.step)
-        if (
-            look.loss > allowed
-            or look.openness > wider * best.openness
-            or (doubted and look.openness == 0)
-        ):
-            self._go_back_to(best)
-            return False
-        self.best = look
-        return True
-
-    def _prune_what_is_not_worth_its_price(self):
-        """Close for good what is used in few windows, while the error rises less than the price."""
-        gate = self.network.gate
-        price = {"kept": gate.price, "read_kept": gate.read_price}
-        loss = self.look_at().loss
-        for name, (used, cost) in self.usage().items():
-            kept = getattr(gate, name)
-            for threshold in reversed(PRUNED):
-                before = kept.clone()
-                kept &= used >= threshold
-                saved = price[name] * float(cost[before & ~kept].sum())
-                after = self.look_at().loss
-                if after > (1 + saved) * loss:
-                    kept.copy_(before)
-                    break
-                loss = after
-
-    def _tolerated(self, look):
-        return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
-
-    def _descend(self, phase, n_steps, *, gates=True):
+    def _descend(self, phase, n_steps, step_size=REFIT_STEP_SIZE, *, gates=True):
         """Train without noise, the step size falling to 0: sooner where looks are not better.
 
-        ``gates`` says whether they move.
+        It falls from ``step_size``, or 1 without a validation part. ``gates`` says if they move.
 
         Weights at its end are free of what noise, the price and pruning have done to them: they
         stand where the error cannot tell them from those of before.
@@ -527,7 +373,8 @@ class Schedule:
         self.network.gate.requires_grad_(self.checked and gates)
         self.reset_optimizer()
         before = look = self.best
-        step_size = REFIT_STEP_SIZE if self.checked else 1.0
+        if not self.checked:
+            step_size = 1.0
         end = self.step + n_steps
         left = min(end + -end % self.n_batches, self.n_steps) - self.step  # to the end of an epoch
         while left > 0:
@@ -537,8 +384,8 @@ class Schedule:
             step_size, left = last, left - n_next
             if not self.checked:
                 continue
-            look = self._narrowed(self._look())
-            if self._is_worth(look):
+            look = self.narrowed(self.look(self.step))
+            if self.is_worth(look):
                 self.best = look
             else:
                 left //= 2
@@ -546,28 +393,6 @@ class Schedule:
             excess, error = look.excess(before)
             if excess <= error:
                 self.best = look
-
-    def _narrowed(self, look):
-        """Put the best look's gates in the place of wider ones that are not worth it."""
-        if not self._is_wider(look) or self._is_worth(look):
-            return look
-        now = copy.deepcopy(self.network.state_dict())
-        own = {name: own for name, own in self.best.state.items() if name.startswith("gate.")}
-        self.network.load_state_dict(look.state | own)
-        narrow = self.look_at()
-        narrow.state, narrow.step, narrow.epoch = look.state | own, look.step, look.epoch
-        self.network.load_state_dict(now)
-        return narrow
-
-    def _is_wider(self, look):
-        return look.openness > WIDER * self.best.openness
-
-    def _is_worth(self, look):
-        """Say whether a look is better than the best, and surely and much better if it is wider."""
-        excess, error = look.excess(self.best)
-        if self._is_wider(look):
-            return excess < -max(error, self._tolerated(self.best))
-        return excess < 0
 
 
 def _between(first, last, share):

@@ -25,7 +25,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"_windows", "_split", "_rows", "_scaling", "_reporting", "datasets"},
     {"attention"},
-    {"_batches", "_looks", "_network", "_parameters", "_prices", "_schedule"},
+    {
+        "_batches",
+        "_interchange",
+        "_looks",
+        "_network",
+        "_parameters",
+        "_prices",
+        "_schedule",
+        "_standing",
+    },
     {"_training"},
     {"_regressor"},
     {"inspection"},
@@ -132,7 +141,7 @@ def test_data_sets_stand_alone():
 
 def test_only_the_network_and_its_training_know_torch():
     places = {place[0] for place in importers("torch")}
-    assert places == {"attention", "_batches", "_looks", "_network", "_training"}
+    assert places == {"attention", "_batches", "_interchange", "_looks", "_network", "_training"}
 
 
 def test_only_the_training_knows_skorch():

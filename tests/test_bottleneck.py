@@ -1115,7 +1115,7 @@ def test_the_weights_are_those_of_the_best_look(monkeypatch):
     X, y, _ = make_fixed_cells(800, n_timesteps=8, n_features=4, random_state=0)
     looks, best = {}, []
 
-    def take_a_look(schedule, step=None, look=Schedule._look):
+    def take_a_look(schedule, step, look=Schedule.look):
         seen = look(schedule, step)
         looks.setdefault(schedule.phase, []).append(seen)
         return seen
@@ -1124,7 +1124,7 @@ def test_the_weights_are_those_of_the_best_look(monkeypatch):
         best.append(schedule.best)
         finish(schedule)
 
-    monkeypatch.setattr(Schedule, "_look", take_a_look)
+    monkeypatch.setattr(Schedule, "look", take_a_look)
     monkeypatch.setattr(Schedule, "finish", finish)
     # One batch an epoch: a look is then an epoch's end, whose loss is on record.
     model = AttentionLSTMRegressor(hidden_size=16, random_state=0, batch_size=600)

@@ -357,7 +357,10 @@ class BottleneckLSTM(nn.Module):
     within ``tolerance`` are taken, those used next to nowhere are closed for good, and the rest is
     *refit* without noise; then what there is *doubt* about is closed too, and at last what is
     *idle*: open gates that the network has learnt to ignore. Where the same gates for all windows
-    do as well as steered ones, or fewer gates as well as more, those stand. The weights that are
+    do as well as steered ones, or fewer gates as well as more, those stand. Where inputs say the
+    same, each with noise of its own, so that they can be exchanged at next to no cost in error, all
+    of their gates *share* instead, wholly open: a few would do, and which would be chance. The
+    weights that are
     compared, and kept, are averages over the last steps (Polyak and Juditsky, "Acceleration of
     Stochastic Approximation by Averaging", SIAM J. Control Optim. 1992), whose error jitters less.
 
@@ -373,7 +376,7 @@ class BottleneckLSTM(nn.Module):
         What sparse attention may cost: training takes the sparsest gates whose validation error
         is at most this share above the lowest that is seen while their price rises and falls, and
         to close in the end what is idle may cost as much again. 0 is the lowest error; more is
-        sparser.
+        sparser. Gates that share are not the sparsest.
 
     Raises
     ------
