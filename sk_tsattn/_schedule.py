@@ -339,9 +339,7 @@ class Schedule(Standing):
     def _without_steering(self, n_steps):
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
         chosen, gate = self.best, self.network.gate
-        if not gate.reading().any():
-            return None
-        if not self.forgets_little_without_steering():
+        if not (gate.reading().any() and self.forgets_little_without_steering()):
             return None
         yield from self._descend("refit", n_steps)
         unsteered = self.best

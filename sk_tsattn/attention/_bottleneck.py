@@ -360,9 +360,9 @@ class BottleneckLSTM(nn.Module):
     do as well as steered ones, or fewer gates as well as more, those stand. Where inputs say the
     same, each with noise of its own, so that they can be exchanged at next to no cost in error, all
     of their gates *share* instead, wholly open: a few would do, and which would be chance. The
-    weights that are
-    compared, and kept, are averages over the last steps (Polyak and Juditsky, "Acceleration of
-    Stochastic Approximation by Averaging", SIAM J. Control Optim. 1992), whose error jitters less.
+    weights that are compared, and kept, are averages over the last steps (Polyak and Juditsky,
+    "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control Optim. 1992), whose
+    error jitters less.
 
     Parameters
     ----------
@@ -507,7 +507,8 @@ class BottleneckLSTM(nn.Module):
     def share(self, places: Tensor) -> None:
         """Open gates, of the mode's shape, wholly, and read as much of them all together as before.
 
-        Nothing may steer them.
+        Nothing may steer them. What else of their features is open is read as much less too, since
+        the LSTM's weights are those of features.
         """
         T, F = self.gate.read.shape
         share = self.gate.share(places)
