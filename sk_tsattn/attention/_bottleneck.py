@@ -216,12 +216,15 @@ class BottleneckGate(nn.Module):
             first, last, feature, which = groups.pop()
             if not read[first:last, feature].any():
                 continue
+            behind = hidden[:, first:last, feature].unique(dim=0)
+            # Where these values are there already, nothing is hidden.
+            which = which[(X[which, None, first:last, feature] != behind).flatten(1).any(dim=1)]
             # Only the steps next to what is hidden are seen anew.
             near = slice(max(0, first - 1), last + 1)
             observed = None if mask is None else mask[which]
             seen_now, change = seen[which], torch.zeros_like(gates[which])
             elsewhere = pooled[which] - self._pooled(seen_now, observed, near)
-            for values in hidden[:, first:last, feature].unique(dim=0):
+            for values in behind:
                 without = X[which]
                 without[:, first:last, feature] = values
                 without = zero_padding(without, observed)
