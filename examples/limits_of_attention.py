@@ -1,7 +1,7 @@
 """Where does the attention mislead, even that of gates which hide what they do not show?
 
 The default mechanism closes a gate on every cell of the input that the forecast does not need, so
-that what its attention does not show is hardly used. Five cases with known truth in which that is
+that what its attention does not show is hardly used. Six cases with known truth in which that is
 less than it seems, each with what to do about it. ``--case 2`` runs only the second.
 """
 
@@ -157,7 +157,27 @@ def case_5(n_samples, max_epochs, random_state):
     print("   stretches of time (permutation_importance with blocks), never step by step.\n")
 
 
-CASES = {1: case_1, 2: case_2, 3: case_3, 4: case_4, 5: case_5}
+def case_6(n_samples, max_epochs, random_state):
+    print("6. Many readings of one number, which makes a noisy y; feature 0 is the number itself.")
+    rng = np.random.default_rng(random_state)
+    X = rng.normal(size=(n_samples + N_NEW, 12, 6))
+    number = rng.normal(size=len(X))
+    X[:, 4:8, :3] = number[:, None, None] + 0.5 * X[:, 4:8, :3]
+    X[:, 5, 0] = number
+    X, X_new, y, y_new = split(n_samples, X, number + rng.normal(size=len(X)))
+    model = new_model(max_epochs, random_state).fit(X, y)
+    say("R2 on new windows", model.score(X_new, y_new), "at most 0.500, by the noise")
+    say("cells used, gates_.sum()", model.gates_.sum(), "of 12 that tell the number")
+    say("attention on them", model.attention_[4:8, :3].sum())
+    say("attention on the number itself", model.attention_[5, 0], f"of 12 alike: {1 / 12:.3f}")
+    print("   Together the readings are as good as the number, and with noise the error cannot")
+    print("   part them: where inputs can be exchanged, all share the attention, so that no seed")
+    print(
+        "   decides. Do: read equal shares as 'any of these would do', not as 'all are needed'.\n"
+    )
+
+
+CASES = {1: case_1, 2: case_2, 3: case_3, 4: case_4, 5: case_5, 6: case_6}
 
 
 def main(case=None, n_samples=1500, max_epochs=40, random_state=0):
@@ -167,8 +187,8 @@ def main(case=None, n_samples=1500, max_epochs=40, random_state=0):
         "Learnt: a closed gate is a promise about this network, which does not see what it hides; "
         "it is none about\nthe world.\n"
         "Do not trust: attention where nothing is open (1), a closed gate that may steer others "
-        "(2), attention to\ntell twins apart (3), once the data drift (4), or step by step in a "
-        "smooth series (5)."
+        "(2), attention to\ntell twins apart (3) or readings from what is read (6), once the data "
+        "drift (4), or step by step in a smooth\nseries (5)."
     )
 
 
