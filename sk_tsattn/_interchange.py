@@ -26,7 +26,7 @@ def interchange(net, training, windows):
     -------
     places : Tensor of bool, of the shape of the mode's gates
         Those, open and closed, whose inputs are about as like the open ones as any of these is.
-        None where that is one, or where they are all that is open, and wholly so.
+        All False if less than two of them are open, or if they are all that is, and wholly.
     looks : iterator of Look
         At ``windows``, where the open ones of these let each other's inputs or those of closed ones
         through: all of the closed ones' in turn, but for every so many if they are many.

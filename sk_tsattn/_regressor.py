@@ -71,8 +71,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     attention_params : dict or None, default=None
         Options of the mechanism. Of ``"bottleneck"``: ``{"tolerance": 0.01}``, take the sparsest
         attention whose validation error is at most this share above the lowest that is seen while
-        the price of attention rises and falls. Of others, such as ``{"score": "dot"}`` for
-        ``"luong"``: see the classes in :mod:`sk_tsattn.attention`.
+        the price of attention rises and falls; inputs that can be exchanged for one another share
+        it. Of others, such as ``{"score": "dot"}`` for ``"luong"``: see the classes in
+        :mod:`sk_tsattn.attention`.
 
     hidden_size : int, default=32
         Width of the LSTM. More can represent more and overfits sooner.

@@ -147,7 +147,7 @@ class Schedule(Standing):
         self.phase = "learn"
         self.step_size = 1.0  # share of the optimizer's own
         self.reset_optimizer = reset_optimizer
-        self.done = self.shares = False
+        self.done = False
 
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
@@ -167,6 +167,7 @@ class Schedule(Standing):
         path = yield from self._squeeze(n_rise, max(0, left - n_rise - n_fall))
         left = self.n_steps - self.step - n_refit
         path += yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
+        shares = False
         if not self.checked:
             self.prune_what_is_not_worth_its_price()
             yield from self._descend("refit", n_refit)
@@ -177,8 +178,10 @@ class Schedule(Standing):
                 self.go_back_to(self._choose(path, best))
                 self.prune(self.usage(), best.loss + self.tolerated(best))
             if self.best.openness > 0:
-                yield from self._settle(n_refit)
-        if self.best.openness > 0 and not self.shares:
+                shares = yield from self._share(n_refit)
+                if not shares:
+                    yield from self._settle(n_refit)
+        if self.best.openness > 0 and not shares:
             little = self.low_price * self.best.loss
             self.close_what_is_idle(self.tolerated(self.best) if self.checked else little)
         self.done = True
@@ -299,23 +302,6 @@ class Schedule(Standing):
         good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]
         return min(good, key=lambda look: look.openness, default=best)
 
-    def _settle(self, n_steps):
-        """Refit what is left, without what there is doubt about if that does as well."""
-        self.shares = yield from self._share(n_steps)
-        if self.shares:
-            return
-        unsteered = yield from self._without_steering(n_steps)
-        much_better = (1 - self.network.tolerance) * self.best.loss
-        if unsteered is not None and unsteered.loss <= much_better:
-            self.go_back_to(unsteered)
-            return
-        yield from self._descend("refit", n_steps)
-        self.go_back_to(self.best)
-        if unsteered is not None and self.does_as_well(unsteered, self.best):
-            self.go_back_to(unsteered)
-        else:
-            yield from self._doubt(n_steps)
-
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
         chosen, gate = self.best, self.network.gate
@@ -335,6 +321,20 @@ class Schedule(Standing):
             return True
         self.go_back_to(chosen)
         return False
+
+    def _settle(self, n_steps):
+        """Refit what is left, without what there is doubt about if that does as well."""
+        unsteered = yield from self._without_steering(n_steps)
+        much_better = (1 - self.network.tolerance) * self.best.loss
+        if unsteered is not None and unsteered.loss <= much_better:
+            self.go_back_to(unsteered)
+            return
+        yield from self._descend("refit", n_steps)
+        self.go_back_to(self.best)
+        if unsteered is not None and self.does_as_well(unsteered, self.best):
+            self.go_back_to(unsteered)
+        else:
+            yield from self._doubt(n_steps)
 
     def _without_steering(self, n_steps):
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""

@@ -19,7 +19,7 @@ from sk_tsattn._schedule import Schedule
 from sk_tsattn._training import WeightedLoss
 from sk_tsattn._windows import Windows
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
-from sk_tsattn.attention._bottleneck import BOUND, GAIN, SHIFT, _median, _sampled
+from sk_tsattn.attention._bottleneck_gate import BOUND, GAIN, SHIFT, _median, _sampled
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell, make_switch
 
 B, T, F = 5, 6, 4

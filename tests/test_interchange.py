@@ -12,7 +12,7 @@ from sk_tsattn._interchange import EXCHANGES, interchange
 from sk_tsattn._training import WeightedLoss
 from sk_tsattn._windows import Windows
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckLSTM
-from sk_tsattn.attention._bottleneck import GAIN
+from sk_tsattn.attention._bottleneck_gate import GAIN
 from sk_tsattn.datasets import make_boxes
 
 T, F = 6, 4
@@ -90,8 +90,8 @@ def test_gates_that_share_are_wholly_open_and_read_as_much_together_as_before(mo
 def found(X, opened, mode="both"):
     """Look for interchangeable inputs, with the gates as wide as given.
 
-    Gives the network, which predicts the sum of what is open, and what was found. ``y`` is the sum
-    of what is open as well.
+    The network predicts the sum of what is open, and ``y`` is that sum. Gives the gates that were
+    found, and the loss of each exchange of their inputs.
     """
     network = network_with(opened, mode)
     torch.nn.init.ones_(network.highway.weight)

@@ -1,7 +1,8 @@
 """Attention over the time steps and the features of a window, as torch modules."""
 
 from ._bahdanau import BahdanauScore
-from ._bottleneck import BottleneckGate, BottleneckLSTM
+from ._bottleneck import BottleneckLSTM
+from ._bottleneck_gate import BottleneckGate
 from ._context import ContextReadout, ContextScore
 from ._darnn import DARNN
 from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate

@@ -1,0 +1,336 @@
+"""Gates on the input at a price: sampled, learnt, and steered by what a window holds."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ._padding import masked_mean, zero_padding
+from ._uniform import level_gates
+
+# Hard concrete gates (Louizos, Welling and Kingma 2018, section 4): a stretched sigmoid, clipped,
+# so that a gate is exactly 0 or 1 with some probability.
+TEMPERATURE, LOW, HIGH = 2 / 3, -0.1, 1.1
+# P(gate > 0) = sigmoid(logit - SHIFT), their eq. 12.
+SHIFT = TEMPERATURE * math.log(-LOW / HIGH)
+# Logits stay within these bounds: a gate that training has closed too early can still reopen, and
+# one that is open can still close.
+BOUND, READ_BOUND = 4.0, 6.0
+# Gates start open, but short of 1, where a median has no slope.
+OPEN, READ_OPEN = 1.5, 4.0
+# Logits move this much faster than the weights they are made of, under the same step size.
+GAIN = 5.0
+# The scorer's first layer, for sharp decisions; and its width: units for each of three steps.
+SCORE_GAIN, STEP_UNITS = 8.0, 6
+# Gates that move by no more than this are not said to be steered.
+LEAST_STEERING = 0.03
+
+
+class _Bounded(torch.autograd.Function):
+    """Clamp logits to [-bound, bound], as projected gradient descent does.
+
+    A gradient that would push a logit further out is dropped, and one that brings it back is kept:
+    clamping alone would drop both.
+    """
+
+    @staticmethod
+    def forward(ctx, logits, bound):
+        bounded = logits.clamp(-bound, bound)
+        ctx.save_for_backward(logits - bounded)
+        return bounded
+
+    @staticmethod
+    def backward(ctx, grad):
+        (excess,) = ctx.saved_tensors
+        return grad.masked_fill(grad * excess < 0, 0.0), None
+
+
+def _sampled(logits: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    """Draw gates around their logits (..., T, F), and say what they cost, (...).
+
+    The cost is the sum of softplus(logit - SHIFT), in units of its greatest value. It falls with
+    P(gate > 0) but, other than that, keeps its slope while a gate is open.
+    """
+    logits = _Bounded.apply(logits, bound)
+    noise = torch.rand_like(logits).clamp_(1e-6, 1 - 1e-6).logit_()
+    gates = _concrete(logits + noise)
+    cost = nn.functional.softplus(logits - SHIFT).sum(dim=(-2, -1))
+    return gates, cost / math.log1p(math.exp(bound - SHIFT))
+
+
+def _median(logits: Tensor, bound: float) -> Tensor:
+    """Give the median of the gates that would be drawn: that without noise.
+
+    One that is drawn closed more often than not is closed. Louizos et al. (2018, eq. 13) leave out
+    the temperature too; many a gate that learning has closed would stay open by a hundredth.
+    """
+    return _concrete(logits.clamp(-bound, bound))
+
+
+def _concrete(logits: Tensor) -> Tensor:
+    """Give hard concrete gates (Louizos et al. 2018, eq. 10 and 11)."""
+    stretched = torch.sigmoid(logits / TEMPERATURE) * (HIGH - LOW) + LOW
+    return nn.functional.hardtanh(stretched, 0.0, 1.0)
+
+
+def _tanh(x: Tensor) -> Tensor:
+    """Give tanh(x); torch's own takes several times as long on a CPU."""
+    return 2 * torch.sigmoid(2 * x) - 1
+
+
+class BottleneckGate(nn.Module):
+    r"""A gate in [0, 1] on every cell, step or feature of a window, at a price.
+
+    The gate :math:`m` of a cell is drawn in training, around a logit :math:`\ell` (hard concrete,
+    Louizos et al. 2018): with logistic noise :math:`\epsilon`,
+    :math:`m = \mathrm{clip}(1.2\,\sigma((\ell + \epsilon) / \tfrac{2}{3}) - 0.1,\; 0, 1)`. In
+    prediction it is the median of what would be drawn, that of :math:`\epsilon = 0`, and
+    :math:`z = m \odot x` is all that a network behind it sees. The noise is what makes it a
+    bottleneck: a gate that is small, but not 0, is drawn as exactly 0 so often that nothing can
+    be sent through it. A closed cell holds 0, the feature's mean in standardised windows.
+
+    The logit is a sum of what holds for all windows and what holds for this one,
+
+    .. math::
+        \ell_t &= 5\,(b_t + W \tanh(c_t + A \textstyle\sum_s \tanh(c_s) \odot p_s
+                  + 8 N \tilde x_T)) \\
+        c_t &= 8\,[L_1 \tilde x_{t-1};\; L_2 \tilde x_t;\; L_3 \tilde x_{t+1}] + q_t
+
+    with :math:`W = 0` at the start: gates for all windows are learnt first, and gates of their own
+    where they help. A unit of the scorer sees one step, the own or a neighbour: one that saw two
+    would learn to open a cell that means nothing by how great its neighbour is, and so send the
+    neighbour's value as a gate. The scorer reads :math:`\tilde x = r \odot x` through read gates
+    :math:`r` (T, F), the same for all windows and drawn likewise: what only steers the gates has a
+    price too. :meth:`steering` says which cells of a window do so.
+
+    Parameters
+    ----------
+    n_timesteps, n_features : int
+        T and F.
+    attention_mode : {"time", "feature", "both"}, default="both"
+        A gate for each step, for each feature, or for each cell.
+
+    Attributes
+    ----------
+    price, read_price : float
+        In training, the relative fall of the loss that is worth an open gate, and a cell that
+        steers gates.
+    sampled : bool
+        Whether training draws the gates; else it uses their medians, and they have no price.
+    kept, read_kept : Tensor of bool, of the shape of the mode's gates
+        Buffers: which gates may be open outside the sampling, and which cells may steer them.
+    typical : Tensor of shape (2, n_features)
+        A buffer: two values that a feature often has, for :meth:`steering` to hide a cell behind.
+        The estimator sets them to the quartiles of the training windows.
+
+    **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), gates (B, T, F), their price
+    (B,), 0 outside training.
+
+    Examples
+    --------
+    >>> import torch
+    >>> gate = BottleneckGate(10, 3).eval()
+    >>> Z, gates, price = gate(torch.randn(4, 10, 3))
+    >>> Z.shape, gates.shape, price.tolist()
+    (torch.Size([4, 10, 3]), torch.Size([4, 10, 3]), [0.0, 0.0, 0.0, 0.0])
+    """
+
+    kept: Tensor
+    read_kept: Tensor
+    typical: Tensor
+
+    def __init__(self, n_timesteps: int, n_features: int, *, attention_mode: str = "both") -> None:
+        super().__init__()
+        T, F, K = n_timesteps, n_features, 3 * STEP_UNITS
+        shape = {"both": (T, F), "time": (T, 1), "feature": (1, F)}[attention_mode]
+        self.over_time = attention_mode != "feature"
+        self.price = self.read_price = 0.0
+        self.sampled = True
+        self.bias = nn.Parameter(torch.full(shape, OPEN / GAIN))  # b
+        self.read = nn.Parameter(torch.full((T, F), READ_OPEN / GAIN))  # logits of r
+        self.local = nn.Linear(F, K, bias=False)  # L
+        self.newest = nn.Linear(F, K, bias=False)  # N
+        self.position = nn.Parameter(torch.randn(T, K) * 0.1)  # q
+        self.pool = nn.Parameter(torch.randn(T, K) / T**0.5)  # p
+        self.context = nn.Linear(K, K, bias=False)  # A
+        self.out = nn.Linear(K, shape[1], bias=False)  # W
+        with torch.no_grad():
+            self.local.weight /= (3 * SCORE_GAIN) ** 0.5
+            self.newest.weight /= SCORE_GAIN
+        nn.init.zeros_(self.out.weight)
+        self.register_buffer("kept", torch.ones(shape, dtype=torch.bool))
+        self.register_buffer("read_kept", torch.ones(shape, dtype=torch.bool))
+        self.register_buffer("typical", torch.tensor([[-0.67], [0.67]]).expand(2, F).clone())
+
+    def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        X = zero_padding(X, mask)
+        price = X.new_zeros(X.shape[0])
+        if self.training and self.sampled:
+            read, read_cost = _sampled(GAIN * self.read, READ_BOUND)
+            gates, cost = _sampled(self._logits(X * read, mask), BOUND)
+            price = self.price * cost + self.read_price * read_cost
+        else:
+            gates = self._medians(X * self.reading(), mask)
+        gates = level_gates(zero_padding(gates.expand_as(X), mask), mask)
+        return X * gates, gates, price
+
+    def steering(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
+        r"""Say how much each cell, step or feature of a window decides about the gates of others.
+
+        A marker or a switch tells where to look, and has this part in the prediction even where
+        its own gate is closed. It is hidden from the scorer, behind one and the other of two values
+        that its feature often has, and the square of the greatest change of another gate is its
+        steering: 1 where that opens or closes one, and next to nothing where it moves none by much.
+
+        What steers is searched for by halving: the steps of a feature are hidden together first,
+        and then in ever smaller parts where that has changed something. Steps that undo each other
+        exactly are missed.
+
+        Parameters
+        ----------
+        X : Tensor of shape (B, T, F)
+        mask : Tensor of shape (B, T) or None, default=None
+
+        Returns
+        -------
+        steering : Tensor of shape (B, T, F), (B, T, 1) or (B, 1, F), by the mode
+            In [0, 1]; 0 where no gate moves by more than 0.03.
+        """
+        T, F = self.read.shape
+        read = self.reading()
+        X, hidden = zero_padding(X, mask) * read, self.typical[:, None] * read
+        seen = self._seen(X)
+        pooled = self._pooled(seen, mask)
+        gates = self._gates(self._score(seen, pooled, X[:, -1], mask), mask)
+        steering = torch.zeros_like(gates)
+        n_steps, n_features = gates.shape[1:]
+        # What is hidden together: steps [first, last) of a feature, and in which windows.
+        features = [slice(None)] if n_features == 1 else [slice(f, f + 1) for f in range(F)]
+        groups = [(0, T, f, torch.arange(len(X), device=X.device)) for f in features]
+        while groups:
+            first, last, feature, which = groups.pop()
+            if not read[first:last, feature].any():
+                continue
+            behind = hidden[:, first:last, feature].unique(dim=0)
+            # Where these values are there already, nothing is hidden.
+            which = which[(X[which, None, first:last, feature] != behind).flatten(1).any(dim=1)]
+            # Only the steps next to what is hidden are seen anew.
+            near = slice(max(0, first - 1), last + 1)
+            observed = None if mask is None else mask[which]
+            seen_now, change = seen[which], torch.zeros_like(gates[which])
+            elsewhere = pooled[which] - self._pooled(seen_now, observed, near)
+            for values in behind:
+                without = X[which]
+                without[:, first:last, feature] = values
+                without = zero_padding(without, observed)
+                seen_now[:, near] = self._seen(without, near)
+                pooled_now = elsewhere + self._pooled(seen_now, observed, near)
+                logits = self._score(seen_now, pooled_now, without[:, -1], observed)
+                moved = (self._gates(logits, observed) - gates[which]).abs()
+                change = torch.maximum(change, moved)
+            if last - first == 1 or n_steps == 1:
+                own = slice(first, last if n_steps > 1 else 1), feature
+                change[:, *own] = 0.0
+                change = change.flatten(1).amax(dim=1)
+                change = change.masked_fill(change <= LEAST_STEERING, 0.0)
+                steering[which, *own] = change.square()[:, None, None]
+                continue
+            which = which[(change > LEAST_STEERING).flatten(1).any(dim=1)]
+            if len(which):
+                # Parts are told from the newest step on: padding leaves them as they are.
+                middle = last - 2 ** ((last - first - 1).bit_length() - 1)
+                groups += [(first, middle, feature, which), (middle, last, feature, which)]
+        return steering
+
+    def reading(self) -> Tensor:
+        """Say how much of each cell the scorer reads in prediction, (T, F)."""
+        return _median(GAIN * self.read, READ_BOUND) * self.read_kept
+
+    @torch.no_grad()
+    def shut(self, features: list[int]) -> None:
+        """Shut the gates of some features as far as they go: training reopens those that help.
+
+        ``features`` are their indices, into the second axis of the mode's gates.
+        """
+        self.bias[:, features] = -BOUND / GAIN
+
+    @torch.no_grad()
+    def share(self, places: Tensor) -> Tensor:
+        """Open gates, of the mode's shape, wholly. Nothing may steer them.
+
+        Returns how far these cells (T, F) were open together, in cells for each of them.
+        """
+        X = torch.zeros_like(self.read)[None]
+        before = (self._medians(X, None)[0] * places).sum() / places.sum()
+        self.kept |= places
+        level = self._logits(X, None)[0]
+        self.bias.add_(torch.where(places, (BOUND - level) / GAIN, 0.0))
+        return before
+
+    def by_gate(self, cells: Tensor) -> Tensor:
+        """Sort cells (B, T, F) by gates: (B, gates, cells of a gate)."""
+        (T, F), (S, K) = self.read.shape, self.kept.shape
+        return (
+            cells.reshape(-1, S, T // S, K, F // K)
+            .transpose(2, 3)
+            .reshape(-1, S * K, T * F // (S * K))
+        )
+
+    def by_cell(self, gates: Tensor) -> Tensor:
+        """Undo :meth:`by_gate`."""
+        (T, F), (S, K) = self.read.shape, self.kept.shape
+        return gates.reshape(-1, S, K, T // S, F // K).transpose(2, 3).reshape(-1, T, F)
+
+    @torch.no_grad()
+    def read_less(self, kept: Tensor, X: Tensor, mask: Tensor | None = None) -> None:
+        """Let the scorer read, for good, only cells that are kept, (T, F) or of the mode's shape.
+
+        What it has read has moved the gates, on average too: their biases make up for that, by the
+        mean over X (B, T, F) of what the logits lose.
+        """
+        before = self._level(X, mask)
+        self.read_kept &= kept
+        self.bias.add_((before - self._level(X, mask)) / GAIN)
+
+    def _level(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        """Average the logits of prediction over windows, within their bounds."""
+        X = zero_padding(X, mask) * self.reading()
+        return self._logits(X, mask).clamp(-BOUND, BOUND).mean(dim=0)
+
+    def _medians(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        """Give the gates of prediction for what was read (B, T, F), of the shape of the mode."""
+        return self._gates(self._logits(X, mask), mask)
+
+    def _gates(self, logits: Tensor, mask: Tensor | None) -> Tensor:
+        """Give the gates of prediction for logits of the shape of the mode."""
+        gates = _median(logits, BOUND) * self.kept
+        return zero_padding(gates, mask) if self.over_time else gates
+
+    def _logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        """Score what was read (B, T, F): (B, T or 1, F or 1)."""
+        seen = self._seen(X)
+        return self._score(seen, self._pooled(seen, mask), X[:, -1], mask)
+
+    def _seen(self, X: Tensor, steps: slice = slice(None)) -> Tensor:
+        """Give c (B, T, K) for what was read (B, T, F), or c of a slice of the steps."""
+        first, last, _ = steps.indices(X.shape[1])
+        wide = X[:, max(0, first - 1) : last + 1]
+        edges = (int(first == 0), int(last == X.shape[1]))
+        seen = nn.functional.pad(self.local(wide), (0, 0, *edges)).split(STEP_UNITS, dim=2)
+        before, own, after = seen[0][:, :-2], seen[1][:, 1:-1], seen[2][:, 2:]
+        return SCORE_GAIN * torch.cat([before, own, after], dim=2) + self.position[steps]
+
+    def _pooled(self, seen: Tensor, mask: Tensor | None, steps: slice = slice(None)) -> Tensor:
+        """Sum tanh(c) p over the steps, or over a slice of them: (B, K)."""
+        part = _tanh(seen[:, steps]) * self.pool[steps]
+        return zero_padding(part, None if mask is None else mask[:, steps]).sum(dim=1)
+
+    def _score(self, seen: Tensor, pooled: Tensor, newest: Tensor, mask: Tensor | None) -> Tensor:
+        """Score c, what is pooled of it, and the newest step that was read."""
+        whole = self.context(pooled) + SCORE_GAIN * self.newest(newest)
+        h = _tanh(seen + whole[:, None])  # (B, T, K)
+        if not self.over_time:
+            h = masked_mean(h, mask)  # (B, 1, K)
+        return GAIN * (self.bias + self.out(h))
