@@ -49,7 +49,9 @@ class Schedule(Standing):
        stays open if the loss without it were more than ν higher (relatively). While next to
        nothing is open, it falls faster.
     4. *Choose* the sparsest look of 2 and 3 whose validation error is at most the share
-       ``tolerance`` above the lowest.
+       ``tolerance`` above the lowest. A look of 2 counts only if its error is surely, by two
+       standard errors, below that of the best look at which less than one gate was open in all, if
+       there was such a look: many open gates tell the validation part something by chance.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows; and so is all steering of a
        feature, the least first: a little of it in many cells is told by all of them together.
@@ -164,16 +166,16 @@ class Schedule(Standing):
             n_fall = max(int(1.5 * n_learnt), FALL_LOOKS * self.every)
             shrink = min(1, left / (n_rise + n_fall))
             n_rise, n_fall = int(shrink * n_rise), int(shrink * n_fall)
-        path = yield from self._squeeze(n_rise, max(0, left - n_rise - n_fall))
+        up = yield from self._squeeze(n_rise, max(0, left - n_rise - n_fall))
         left = self.n_steps - self.step - n_refit
-        path += yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
+        down = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
         shares = False
         if not self.checked:
             self.prune_what_is_not_worth_its_price()
             yield from self._descend("refit", n_refit)
             self.best = self.look(self.step)
         else:
-            if path:
+            if path := self._credible(up, down):
                 best = min(path, key=lambda look: look.loss)
                 self.go_back_to(self._choose(path, best))
                 self.prune(self.usage(), best.loss + self.tolerated(best))
@@ -219,7 +221,7 @@ class Schedule(Standing):
             yield from self._take(longest)
             return longest
         shortest = min(LEARN_LOOKS * self.every, longest)
-        n_stale = 0
+        n_stale, before = 0, float("inf")
         while self.step < longest:
             yield from self._take(min(self.every, longest - self.step))
             look = self.look(self.step)
@@ -230,7 +232,10 @@ class Schedule(Standing):
             learnt = self.best.loss < LEARNT * self.reference
             overfits = look.loss > (1 + GAIN) * self.best.loss
             patience = PATIENCE if learnt or overfits else LONG_PATIENCE
-            is_stale = n_stale >= patience * self.n_iter_no_change
+            # What few windows tell by chance is learnt first: the error rises, and falls behind it.
+            still_falls = not learnt and look.loss < (1 - GAIN) * before
+            before = look.loss
+            is_stale = n_stale >= patience * self.n_iter_no_change and not still_falls
             if self.nothing_is_left(self.best) or (self.step >= shortest and is_stale):
                 break
         self.go_back_to(self.best)
@@ -281,7 +286,7 @@ class Schedule(Standing):
                 path.append(self.look(self.step))
                 if done < n_steps and self._has_settled(path):
                     break
-                if path[-1].openness * self.network.gate.kept.numel() < 1:
+                if self.is_closed(path[-1]):
                     done = max(done, min(done + (HASTE - 1) * self.every, n_steps - self.every))
         return path
 
@@ -297,6 +302,18 @@ class Schedule(Standing):
             and _improves(path, LAST_LOOKS, LAST_GAIN)
             and not self.nothing_is_left(path[-1])
         )
+
+    def _credible(self, up, down):
+        """Leave out looks of the way up that may be no better, but by chance, than nothing is."""
+        closed = [look for look in up + down if self.is_closed(look)]
+        if not closed:
+            return up + down
+        nothing = min(closed, key=lambda look: look.loss)
+        return down + [
+            look
+            for look in up
+            if self.is_closed(look) or not self.does_as_well(nothing, look, SURELY)
+        ]
 
     def _choose(self, path, best):
         good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]

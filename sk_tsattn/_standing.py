@@ -83,6 +83,10 @@ class Standing:
         """Say whether a look's error is next to none."""
         return look.loss < NOTHING_LEFT * self.reference
 
+    def is_closed(self, look):
+        """Say whether less than one gate is open in all."""
+        return look.openness * self.network.gate.kept.numel() < 1
+
     def tolerated(self, look):
         """Give the error above a look's that does not count."""
         return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)

@@ -618,6 +618,44 @@ def test_looks_while_the_price_rises_and_while_it_falls_compete(rising, falling,
     assert schedule.best.openness == chosen
 
 
+@pytest.mark.parametrize(
+    ("rising", "falling", "chosen"),
+    [
+        ((0.9, 2.0, 0.4), (1.0, 0.0), 0.0),  # by chance
+        ((0.9, 2.0, 0.01), (1.0, 0.0), 2.0),
+        ((0.9, 2.0, 0.4), (1.0, 1.5), 2.0),  # gates were open throughout
+        ((0.9, 0.5, 0.4), (1.0, 0.0), 0.5),  # next to nothing is open there too
+    ],
+)
+def test_a_look_of_the_way_up_must_be_surely_better_than_one_at_which_all_is_closed(
+    rising, falling, chosen
+):
+    phases = {"learn": (1.0, 3.0), "squeeze": rising, "relax": falling}
+    schedule, _ = run(lambda phase: phases.get(phase, (2.0, 3.0)), n_epochs=200)
+    assert schedule.best.openness == chosen
+
+
+@pytest.mark.parametrize(
+    ("losses", "learnt"),
+    [
+        ([0.99, 1.2, 1.3, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.5),  # falls behind the fourth
+        ([0.99, 1.2, 1.3, 1.3, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.99),  # does not
+        ([0.70, 0.8, 1.3, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.7),  # was learnt before
+    ],
+)
+def test_learning_goes_on_while_the_error_falls_and_nothing_is_learnt_yet(losses, learnt):
+    path = iter(losses)
+    while_learning = []
+
+    def measure(phase):
+        if phase == "learn":
+            while_learning.append(next(path))
+        return while_learning[-1], 1.0
+
+    run(measure, n_epochs=200)
+    assert min(while_learning) == learnt
+
+
 @pytest.mark.parametrize(("learnt", "is_low"), [(0.6, False), (0.4, True)])
 def test_the_price_falls_to_its_low_end_where_what_was_learnt_is_not_yet_back(learnt, is_low):
     phases = {
