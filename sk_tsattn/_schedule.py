@@ -40,9 +40,10 @@ REFIT_STEP_SIZE, SHARE_STEP_SIZE = 0.5, 0.1
 class Schedule(Standing):
     """Price and step size of every step of a training, and the weights it ends with.
 
-    1. *Learn* with sampled gates that are free, until the validation error falls no more. Then
-       *screen*: features without which that error is surely lower (by a standard error, which is
-       within the tolerance) start the next phase shut. They reopen where they help.
+    1. *Learn* with sampled gates that are free, until the validation error falls no more: below
+       what it was at best or, before a quarter of that of predicting the mean is gone, from look to
+       look. Then *screen*: features without which that error is surely lower (by a standard error,
+       which is within the tolerance) start the next phase shut. They reopen where they help.
     2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
     3. *Relax*: the price falls geometrically, and gates reopen in the order of their worth. The
        price is in shares of the loss, so that it means the same on any data: at price ν a gate

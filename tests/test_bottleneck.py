@@ -1103,6 +1103,13 @@ def test_where_nothing_can_be_learnt_the_gates_are_closed():
     assert learnable.gates_.sum() > 1.9
 
 
+def test_many_gates_that_tell_a_small_validation_part_something_by_chance_are_closed():
+    # A draw in which they once stood: the 100 windows were predicted best with 113 gates open.
+    draw = np.random.default_rng(2)
+    X, noise = draw.normal(size=(1000, 20, 10)), draw.normal(size=1000)
+    assert AttentionLSTMRegressor(random_state=2).fit(X, noise).gates_.sum() == 0
+
+
 def test_a_noisy_target_is_predicted_better_than_by_the_plain_lstm():
     make = {"n_timesteps": 12, "n_features": 6, "noise": 1.0, "random_state": 3}
     X, y, _ = make_fixed_cells(2000, **make)
