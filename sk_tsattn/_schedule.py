@@ -42,8 +42,9 @@ class Schedule(Standing):
 
     1. *Learn* with sampled gates that are free, until the validation error falls no more: below
        what it was at best or, before a quarter of that of predicting the mean is gone, from look to
-       look. Then *screen*: features without which that error is surely lower (by a standard error,
-       which is within the tolerance) start the next phase shut. They reopen where they help.
+       look. Once it is gone, and again behind learning, *screen*: features without which that error
+       is surely lower (by a standard error, which is within the tolerance) are shut, before more is
+       learnt from them. They reopen where they help.
     2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
     3. *Relax*: the price falls geometrically, and gates reopen in the order of their worth. The
        price is in shares of the loss, so that it means the same on any data: at price ν a gate
@@ -222,7 +223,7 @@ class Schedule(Standing):
             yield from self._take(longest)
             return longest
         shortest = min(LEARN_LOOKS * self.every, longest)
-        n_stale, before = 0, float("inf")
+        n_stale, before, learnt = 0, float("inf"), False
         while self.step < longest:
             yield from self._take(min(self.every, longest - self.step))
             look = self.look(self.step)
@@ -230,7 +231,9 @@ class Schedule(Standing):
                 self.best, n_stale = look, 0
             else:
                 n_stale += 1
-            learnt = self.best.loss < LEARNT * self.reference
+            if not learnt and self.best.loss < LEARNT * self.reference:
+                learnt = True
+                self.screen()
             overfits = look.loss > (1 + GAIN) * self.best.loss
             patience = PATIENCE if learnt or overfits else LONG_PATIENCE
             # What few windows tell by chance is learnt first: the error rises, and falls behind it.

@@ -791,6 +791,38 @@ def test_features_without_which_the_error_is_surely_lower_are_shut_behind_learni
     assert network.gate.kept.all()  # not for good
 
 
+def test_features_that_do_harm_are_shut_while_much_is_left_to_learn():
+    network, shut, judged = nn.Linear(1, 1, bias=False), [], []
+    network.tolerance, network.gate = 0.01, nn.Module()
+    for name in BUFFERS:
+        network.gate.register_buffer(name, torch.ones(2, dtype=torch.bool))
+    network.gate.shut = shut.extend
+
+    def look():
+        needed, harms = network.gate.kept.tolist()
+        if not (needed and harms):
+            judged.append(network.weight.item())
+        return Look(0.5 + 0.1 * harms - 0.2 * needed * torch.ones(2), torch.ones(2), openness=1.0)
+
+    schedule = schedule_of(
+        network,
+        look=look,
+        usage=lambda: {name: (torch.ones(2), torch.ones(2)) for name in BUFFERS},
+        close=lambda name, kept: getattr(network.gate, name).logical_and_(kept),
+        average=partial(Average, network),
+    )
+    for step, _ in enumerate(schedule.steps()):
+        if shut:
+            break
+        nn.init.constant_(network.weight, float(step))  # behind this step
+    assert schedule.phase == "learn"
+    assert shut == [1]
+    # What is judged is the averaged weights, what goes on learning is the last: with open gates.
+    assert set(judged) == {schedule.best.state["weight"].item()} != {step - 1.0}
+    assert network.weight.item() == step - 1
+    assert network.gate.kept.all()
+
+
 def test_a_shut_gate_reopens_where_it_helps():
     gate = BottleneckGate(T, F).double().train()
     gate.shut([1])
