@@ -18,7 +18,8 @@ LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 8, 4
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
-# error is below this share of that of predicting the mean, or rises; and elsewhere.
+# error is below this share of that of predicting the mean, or rises; and elsewhere. Once it is
+# below, features are screened.
 PATIENCE, LONG_PATIENCE, LEARNT = 0.3, 1.2, 0.75
 # Above its peak of many windows the price rises only where that leaves open more than this share of
 # what learning left open: what it closes without need may not reopen.
@@ -156,8 +157,6 @@ class Schedule(Standing):
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
         n_learnt = yield from self._learn()
-        if self.checked:
-            self.screen()
         n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
         left = max(2, self.n_steps - self.step - n_refit)
         if not self.checked:
@@ -243,6 +242,7 @@ class Schedule(Standing):
             if self.nothing_is_left(self.best) or (self.step >= shortest and is_stale):
                 break
         self.go_back_to(self.best)
+        self.screen()
         return max(self.best.step, shortest)
 
     def _squeeze(self, n_steps, n_spare):
