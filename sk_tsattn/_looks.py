@@ -4,14 +4,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.linear_model import RidgeCV
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ._batches import INFERENCE_BATCH, Batches
+from .attention._padding import zero_padding
 
-# Windows that tell which values a feature often has.
-QUARTILE_WINDOWS = 1024
+# Windows that tell which values a feature often has, and what a linear map of them can predict.
+TELLING_WINDOWS = 1024
+# What such a map's squared weights cost: the best of these.
+RIDGE_PENALTIES = np.logspace(-1, 5, 13)
 
 
 @dataclass
@@ -99,7 +104,7 @@ class Average:
 
 def quartiles(training):
     """Find each feature's quartiles (2, F) in training windows, evenly spaced if they are many."""
-    batch = evenly_spaced(training, QUARTILE_WINDOWS)
+    batch = evenly_spaced(training, TELLING_WINDOWS)
     values = batch["X"][batch["mask"]] if "mask" in batch else batch["X"].flatten(0, 1)
     values = values.sort(dim=0).values  # torch.quantile takes few values only
     return values[[len(values) // 4, 3 * len(values) // 4]]
@@ -168,6 +173,29 @@ def reference(net, windows):
     return float((losses * windows.weight).sum() / windows.weight.sum())
 
 
+@torch.no_grad()
+def linear_reference(net, training, windows):
+    """Measure the loss, on windows, of ridge regression on training windows (some, if many)."""
+    which = _some(training, TELLING_WINDOWS)
+    y, weight = training.targets(which)
+    y, weight = y.cpu().numpy(), weight.cpu().numpy()
+    ridge = RidgeCV(RIDGE_PENALTIES).fit(_rows(training.batch(which)), y, weight)
+    losses = [
+        net.criterion_.per_sample(y.new_tensor(ridge.predict(_rows(batch))).view_as(y), y) * weight
+        for batch, (y, weight) in Batches(windows, INFERENCE_BATCH)
+    ]
+    return float(torch.cat(losses).sum() / windows.weight.sum())
+
+
+def _rows(batch):
+    """Write windows as rows for scikit-learn."""
+    return zero_padding(batch["X"], batch.get("mask")).flatten(1).cpu().numpy()
+
+
 def evenly_spaced(windows, n_most):
     """Give a batch of windows, evenly spaced if they are more than so many."""
-    return windows.batch(torch.arange(0, len(windows), -(-len(windows) // n_most)))
+    return windows.batch(_some(windows, n_most))
+
+
+def _some(windows, n_most):
+    return torch.arange(0, len(windows), -(-len(windows) // n_most))

@@ -21,6 +21,10 @@ GAIN = 0.05
 # error is below this share of that of predicting the mean, or rises; and elsewhere. Once it is
 # below, features are screened.
 PATIENCE, LONG_PATIENCE, LEARNT = 0.3, 1.2, 0.75
+# It ends as well where the error is below this share of that of a linear map: what matters is known
+# by then, and is learnt on in all phases. Not of that of predicting the mean: what is linear is
+# learnt in no time, and what else there is may be little, and need long.
+ENOUGH = 0.02
 # Above its peak of many windows the price rises only where that leaves open more than this share of
 # what learning left open: what it closes without need may not reopen.
 SQUEEZED = 0.25
@@ -43,9 +47,10 @@ class Schedule(Standing):
 
     1. *Learn* with sampled gates that are free, until the validation error falls no more: below
        what it was at best or, before a quarter of that of predicting the mean is gone, from look to
-       look. Once it is gone, and again behind learning, *screen*: features without which that error
-       is surely lower (by a standard error, which is within the tolerance) are shut, before more is
-       learnt from them. They reopen where they help.
+       look; or until it is next to none beside that of a linear map. Once that quarter is gone, and
+       again behind learning, *screen*: features without which that error is surely lower (by a
+       standard error, which is within the tolerance) are shut, before more is learnt from them.
+       They reopen where they help.
     2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
     3. *Relax*: the price falls geometrically, and gates reopen in the order of their worth. The
        price is in shares of the loss, so that it means the same on any data: at price ν a gate
@@ -111,6 +116,8 @@ class Schedule(Standing):
         Gives gates whose inputs are alike, and looks with these exchanged.
     average : callable
         Gives an :class:`Average` of the weights over so many steps.
+    linear : callable
+        Gives the loss, there, of a linear map of the window.
     """
 
     def __init__(
@@ -130,6 +137,7 @@ class Schedule(Standing):
         interchange,
         average,
         reference,
+        linear,
     ):
         longest = max(1, int(LOOK_SHARE * n_steps))
         self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
@@ -147,6 +155,7 @@ class Schedule(Standing):
         self.n_iter_no_change = n_iter_no_change
         self.checked = checked
         self.interchange = interchange
+        self.linear = linear
         self.low_price, self.high_price = prices(n_samples, checked=checked)
         self.step = 0
         self.phase = "learn"
@@ -222,6 +231,7 @@ class Schedule(Standing):
             yield from self._take(longest)
             return longest
         shortest = min(LEARN_LOOKS * self.every, longest)
+        enough = ENOUGH * self.linear()
         n_stale, before, learnt = 0, float("inf"), False
         while self.step < longest:
             yield from self._take(min(self.every, longest - self.step))
@@ -239,7 +249,8 @@ class Schedule(Standing):
             still_falls = not learnt and look.loss < (1 - GAIN) * before
             before = look.loss
             is_stale = n_stale >= patience * self.n_iter_no_change and not still_falls
-            if self.nothing_is_left(self.best) or (self.step >= shortest and is_stale):
+            is_enough = self.best.loss < enough or self.nothing_is_left(self.best)
+            if is_enough or (self.step >= shortest and is_stale):
                 break
         self.go_back_to(self.best)
         self.screen()

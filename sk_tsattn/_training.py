@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ._batches import INFERENCE_BATCH, Batches
 from ._interchange import interchange
-from ._looks import Average, close, look, moves, quartiles, reference, usage
+from ._looks import Average, close, linear_reference, look, moves, quartiles, reference, usage
 from ._network import build_network
 from ._prices import is_priced, prices, set_prices
 from ._schedule import Schedule
@@ -415,6 +415,7 @@ def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
         interchange=lambda: interchange(net, training, seen),
         average=partial(Average, net.module_),
         reference=reference(net, seen),
+        linear=lambda: linear_reference(net, training, seen),
     )
 
 

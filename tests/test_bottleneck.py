@@ -13,7 +13,7 @@ from torch import nn
 
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._batches import WindowDataset
-from sk_tsattn._looks import Average, Look, moves
+from sk_tsattn._looks import Average, Look, linear_reference, moves
 from sk_tsattn._prices import HIGH_PRICE, prices, set_prices
 from sk_tsattn._schedule import Schedule
 from sk_tsattn._training import WeightedLoss
@@ -434,6 +434,7 @@ def schedule_of(network, **options):
         "moves": lambda: (torch.ones_like(network.gate.kept), 1.0),
         "interchange": lambda: (torch.zeros_like(network.gate.kept), iter(())),
         "reference": 1.0,
+        "linear": lambda: 1.0,
     }
     return Schedule(network, **shared | options)
 
@@ -490,13 +491,14 @@ def run(
     tolerance=0.01,
     steers=False,
     alike=False,
+    linear=1.0,
 ):
     """Run a schedule as training does; return it and a record of (phase, price, step size).
 
     ``measure`` gives the validation loss and the openness in a phase, and how much the losses of
     the windows differ; None is no validation part. Gates that are put back have the openness that
     they had. With ``steers``, a cell steers the gates, and the loss is greater by 1 without it.
-    With ``alike``, the gate can be exchanged at no cost.
+    With ``alike``, the gate can be exchanged at no cost. ``linear`` is the loss of a linear map.
     """
     network = FakeNetwork(tolerance=tolerance, steers=steers)
     measured = {}
@@ -519,6 +521,7 @@ def run(
         n_batches=n_batches,
         n_samples=n_samples,
         checked=measure is not None,
+        linear=lambda: linear,
     )
     record = []
     steps = schedule.steps()
@@ -654,6 +657,39 @@ def test_learning_goes_on_while_the_error_falls_and_nothing_is_learnt_yet(losses
 
     run(measure, n_epochs=200)
     assert min(while_learning) == learnt
+
+
+@pytest.mark.parametrize(("linear", "n_looks"), [(1.0, 4), (0.6, 6), (0.01, 9)])
+def test_learning_ends_where_little_is_left_of_what_a_linear_map_leaves(linear, n_looks):
+    path = iter([0.9, 0.5, 0.1, 0.019, 0.015, 0.0119, 0.01, 0.005, 0.0001])
+    while_learning = []
+
+    def measure(phase):
+        if phase == "learn":
+            while_learning.append(next(path))
+        return while_learning[-1], 1.0
+
+    run(measure, n_epochs=200, linear=linear)
+    assert len(while_learning) == n_looks
+
+
+def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_without_padding():
+    X = rng.standard_normal((1500, 2))
+    series = Windows.of_rows(X, 3, np.repeat(np.arange(500), 3))
+    oldest = np.where(series.complete(), np.roll(X[:, 1], 2), 0)  # of two steps more
+    left = X[:, 0] ** 2 - 1
+
+    def part(which):
+        y, weight = (left - oldest)[which, None], rng.uniform(1, 3, 1500)[which]
+        scaling = {"center": 0.0, "scale": 1.0, "dtype": "float64", "device": "cpu"}
+        return WindowDataset(series.select(which), **scaling, y=y, weight=weight)
+
+    validation = part(slice(1200, None))
+    measured = linear_reference(
+        SimpleNamespace(criterion_=WeightedLoss()), part(slice(1200)), validation
+    )
+    expected = np.average(left[1200:] ** 2, weights=validation.weight)
+    assert measured == pytest.approx(expected, rel=0.05)
 
 
 @pytest.mark.parametrize(("learnt", "is_low"), [(0.6, False), (0.4, True)])
