@@ -191,14 +191,10 @@ def case_7(n_samples, max_epochs, random_state):
     for weight, t, f in ((1, 11, 0), (0.15, 5, 3), (0.05, 8, 1)):
         share = f"R2 lost where it is permuted: {mattered[f]:.3f}"
         say(f"attention on what drives by {weight}", model.attention_[t, f], share)
-    print("   A gate is open or closed: attention says what is used, not how much it matters. And")
-    print(
-        "   what lowers the error by about 1 % of it is left closed: few validation windows cannot"
-    )
-    print(
-        "   tell that from chance. Do: read how much from permutation_importance, and 'closed' as"
-    )
-    print("   'not worth 1 % of the error', not as 'without influence'.\n")
+    print("   A gate is open or closed: attention says what is used, not how much it matters; and")
+    print("   what lowers the error by about 1 % of it is closed: few validation windows cannot")
+    print("   tell that from chance. Do: read how much from permutation_importance, and 'closed'")
+    print("   as 'not worth 1 % of the error', not as 'without influence'.\n")
 
 
 CASES = {1: case_1, 2: case_2, 3: case_3, 4: case_4, 5: case_5, 6: case_6, 7: case_7}
