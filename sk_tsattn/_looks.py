@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -179,7 +181,8 @@ def linear_reference(net, training, windows):
     which = _some(training, TELLING_WINDOWS)
     y, weight = training.targets(which)
     y, weight = y.cpu().numpy(), weight.cpu().numpy()
-    ridge = RidgeCV(RIDGE_PENALTIES).fit(_rows(training.batch(which)), y, weight)
+    ridge = make_pipeline(StandardScaler(), RidgeCV(RIDGE_PENALTIES))  # windows may be unscaled
+    ridge.fit(_rows(training.batch(which)), y, ridgecv__sample_weight=weight)
     losses = [
         net.criterion_.per_sample(y.new_tensor(ridge.predict(_rows(batch))).view_as(y), y) * weight
         for batch, (y, weight) in Batches(windows, INFERENCE_BATCH)

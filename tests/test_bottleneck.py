@@ -673,7 +673,8 @@ def test_learning_ends_where_little_is_left_of_what_a_linear_map_leaves(linear, 
     assert len(while_learning) == n_looks
 
 
-def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_without_padding():
+@pytest.mark.parametrize("scale", [1.0, 1e4])  # small inputs need great weights
+def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_without_padding(scale):
     X = rng.standard_normal((1500, 2))
     series = Windows.of_rows(X, 3, np.repeat(np.arange(500), 3))
     oldest = np.where(series.complete(), np.roll(X[:, 1], 2), 0)  # of two steps more
@@ -681,7 +682,7 @@ def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_withou
 
     def part(which):
         y, weight = (left - oldest)[which, None], rng.uniform(1, 3, 1500)[which]
-        scaling = {"center": 0.0, "scale": 1.0, "dtype": "float64", "device": "cpu"}
+        scaling = {"center": 0.0, "scale": scale, "dtype": "float64", "device": "cpu"}
         return WindowDataset(series.select(which), **scaling, y=y, weight=weight)
 
     validation = part(slice(1200, None))
