@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -181,12 +181,14 @@ def linear_reference(net, training, windows):
     which = _some(training, TELLING_WINDOWS)
     y, weight = training.targets(which)
     y, weight = y.cpu().numpy(), weight.cpu().numpy()
-    ridge = make_pipeline(StandardScaler(), RidgeCV(RIDGE_PENALTIES))  # windows may be unscaled
-    ridge.fit(_rows(training.batch(which)), y, ridgecv__sample_weight=weight)
-    losses = [
-        net.criterion_.per_sample(y.new_tensor(ridge.predict(_rows(batch))).view_as(y), y) * weight
-        for batch, (y, weight) in Batches(windows, INFERENCE_BATCH)
-    ]
+    scaler = make_pipeline(MaxAbsScaler(), StandardScaler())  # windows may be unscaled, and huge
+    # Not a step of that: once a user switches metadata routing on, it would get no weights.
+    ridge = RidgeCV(RIDGE_PENALTIES)
+    ridge.fit(scaler.fit_transform(_rows(training.batch(which))), y, sample_weight=weight)
+    losses = []
+    for batch, (y, weight) in Batches(windows, INFERENCE_BATCH):
+        prediction = y.new_tensor(ridge.predict(scaler.transform(_rows(batch)))).view_as(y)
+        losses.append(net.criterion_.per_sample(prediction, y) * weight)
     return float(torch.cat(losses).sum() / windows.weight.sum())
 
 
