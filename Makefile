@@ -13,7 +13,7 @@ test: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/pytest -q -n 2 tests/test_sklearn_checks.py
+	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/pytest -q tests/test_sklearn_checks.py -k array_api
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 benchmark: $(VENV)/.installed
