@@ -416,6 +416,7 @@ def _make_schedule(net, training, validation, n_epochs, n_iter_no_change):
         average=partial(Average, net.module_),
         reference=reference(net, seen),
         linear=lambda: linear_reference(net, training, seen),
+        look_back=lambda: look(net, training),
     )
 
 

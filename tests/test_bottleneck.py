@@ -435,6 +435,7 @@ def schedule_of(network, **options):
         "interchange": lambda: (torch.zeros_like(network.gate.kept), iter(())),
         "reference": 1.0,
         "linear": lambda: 1.0,
+        "look_back": lambda: Look(torch.ones(2), torch.ones(2), openness=1.0),
     }
     return Schedule(network, **shared | options)
 
@@ -756,7 +757,15 @@ def test_gates_reopen_in_the_refit_only_where_that_is_surely_and_much_better(ref
     assert (schedule.best.loss, schedule.best.openness) == (pytest.approx(loss), openness)
 
 
-def pruning(measure, *, used=(0.9, 0.04, 0.0), moved=(1.0, 1.0, 1.0), checked=True, steers=False):
+def pruning(
+    measure,
+    *,
+    used=(0.9, 0.04, 0.0),
+    moved=(1.0, 1.0, 1.0),
+    checked=True,
+    steers=False,
+    known=lambda phase, kept: 1.0,
+):
     """Run a schedule with three gates; return it and which are kept.
 
     On average gates are open by ``used``, and without them the prediction changes by ``moved``, in
@@ -764,7 +773,8 @@ def pruning(measure, *, used=(0.9, 0.04, 0.0), moved=(1.0, 1.0, 1.0), checked=Tr
 
     ``measure`` gives the loss and the openness of weights from a phase, with the gates that are
     kept and, with ``steers``, whether they are steered; ``checked`` says whether on a validation
-    part. Which are kept are those gates and, with ``steers``, the steering.
+    part. Which are kept are those gates and, with ``steers``, the steering. ``known`` gives the
+    loss in the training windows.
     """
     network = FakeNetwork(n_gates=3, steers=steers)
     network.trained("learn")
@@ -788,6 +798,9 @@ def pruning(measure, *, used=(0.9, 0.04, 0.0), moved=(1.0, 1.0, 1.0), checked=Tr
         moves=lambda: (torch.tensor(moved), 1.0),
         close=network.close,
         checked=checked,
+        look_back=lambda: Look(
+            torch.full((2,), known(network.weights, kept())), torch.ones(2), openness=0.5
+        ),
     )
     for _ in schedule.steps():
         network.trained(schedule.phase)  # behind this step
@@ -933,6 +946,32 @@ def test_what_costs_a_little_more_is_closed_where_gates_that_move_mend_it(cost, 
         return 0.1 + (left if phase == "doubt" else cost) * (not kept[1]), 0.5
 
     schedule, kept = pruning(measure)
+    assert kept == [True, not pruned, False]
+    assert schedule.best.loss == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("cost", "left", "pruned"),
+    [
+        (0.01, 0.0, True),
+        (0.01, 0.003, False),  # more than a hundredth of the error there
+        (0.02, 0.0, False),  # more than that and a hundredth of that of predicting the mean
+    ],
+)
+def test_what_a_small_validation_part_does_not_tell_apart_the_training_windows_do(
+    cost, left, pruned
+):
+    def measure(phase, kept):
+        if phase in ("learn", "squeeze"):
+            return 1.0, 1.0
+        if phase == "relax":
+            return 0.2 + 0.008 * (not kept[1]) + 0.7 * (not kept[0]), 0.5
+        return 0.1 + 0.008 * (not kept[1]) * (phase != "doubt"), 0.5
+
+    def known(phase, kept):
+        return 0.2 + (left if phase == "doubt" else cost) * (not kept[1])
+
+    schedule, kept = pruning(measure, known=known)
     assert kept == [True, not pruned, False]
     assert schedule.best.loss == pytest.approx(0.1)
 
