@@ -78,8 +78,8 @@ class Schedule(Standing):
        ``tolerance`` than before, or else not above that of the other refit.
     8. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
-       then is not above that of 7, in the training windows either: they are many more, and tell
-       what a small validation part does not.
+       then is not above that of 7. Nor may the training error rise by more than that share: of
+       many more windows, it tells what a small validation part does not.
     9. *Idle* gates are closed: those without which, one at a time, the prediction changes by less
        than the share ``tolerance`` of the error in the windows in which they are open, if the error
        without all of them rises by no more. No target, and so no noise, enters the change.
@@ -384,24 +384,21 @@ class Schedule(Standing):
         return unsteered if unsteered.openness <= WIDEST * _in_use(self.usage()) else None
 
     def _doubt(self, n_steps):
-        """Close what there is doubt about, if what is left then does as well: on both parts."""
-        refit, usage, learnt = self.best, self.usage(), self.look_back()
+        """Close what there is doubt about, if what is left then does as well."""
+        refit, usage = self.best, self.usage()
         doubt = self.network.tolerance * self.reference
+        learnt = self.look_back().loss
         self.prune(usage, refit.loss + self.tolerated(refit) + doubt, doubted=True)
         if self.best is refit:
             return
-        if self.look_back().loss > learnt.loss + self.tolerated(learnt) + doubt:
-            self.go_back_to(refit)
-            return
-        yield from self._descend("doubt", n_steps)
-        self.go_back_to(self.best)
-        is_narrow = self.best.openness <= WIDEST * _in_use(usage)
-        if not (
-            is_narrow
-            and self.does_as_well(self.best, refit)
-            and self.does_as_well(self.look_back(), learnt)
-        ):
-            self.go_back_to(refit)
+        if self.look_back().loss <= learnt + doubt:
+            yield from self._descend("doubt", n_steps)
+            self.go_back_to(self.best)
+            is_narrow = self.best.openness <= WIDEST * _in_use(usage)
+            does_as_well = self.does_as_well(self.best, refit)
+            if is_narrow and does_as_well and self.look_back().loss <= learnt + doubt:
+                return
+        self.go_back_to(refit)
 
     def _descend(self, phase, n_steps, step_size=REFIT_STEP_SIZE, *, gates=True):
         """Train without noise, the step size falling to 0: sooner where looks are not better.
