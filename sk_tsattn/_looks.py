@@ -182,7 +182,7 @@ def linear_reference(net, training, windows):
     y, weight = training.targets(which)
     y, weight = y.cpu().numpy(), weight.cpu().numpy()
     scaler = make_pipeline(MaxAbsScaler(), StandardScaler())  # windows may be unscaled, and huge
-    # Not a step of that: once a user switches metadata routing on, it would get no weights.
+    # Not a step of that: where a user has metadata routing on, pipelines refuse its weights.
     ridge = RidgeCV(RIDGE_PENALTIES)
     ridge.fit(scaler.fit_transform(_rows(training.batch(which))), y, sample_weight=weight)
     losses = []

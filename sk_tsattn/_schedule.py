@@ -78,8 +78,9 @@ class Schedule(Standing):
        ``tolerance`` than before, or else not above that of the other refit.
     8. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
-       then is not above that of 7. Nor may the training error rise by more than that share: of
-       many more windows, it tells what a small validation part does not.
+       then is not above that of 7. Nor may the training error rise, before or behind that refit, by
+       more than that share of the same error: of many more windows, it tells what a small
+       validation part does not.
     9. *Idle* gates are closed: those without which, one at a time, the prediction changes by less
        than the share ``tolerance`` of the error in the windows in which they are open, if the error
        without all of them rises by no more. No target, and so no noise, enters the change.
