@@ -14,7 +14,7 @@ AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
 # Of the whole training, what the phases may take. Without a validation part they take it.
 LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
 # Learning takes at least as many steps, the falling price and the refit too.
-LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 8, 4
+LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 8, 8
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
@@ -50,7 +50,8 @@ class Schedule(Standing):
        look; or until it is next to none beside that of a linear map. Once that quarter is gone, and
        again behind learning, *screen*: features without which that error is surely lower (by a
        standard error, which is within the tolerance) are shut, before more is learnt from them.
-       They reopen where they help.
+       They reopen where they help. From the first screening on, and behind learning at the latest,
+       the linear map is slowed: what is linear is known then.
     2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
     3. *Relax*: the price falls geometrically, and gates reopen in the order of their worth. The
        price is in shares of the loss, so that it means the same on any data: at price ν a gate
@@ -75,7 +76,8 @@ class Schedule(Standing):
        lower, or if that of its end is higher by no more than a standard error. Where all are
        closed, there is nothing to refit. Where the same gates for all windows would do for most of
        what was learnt, they are refit first: they stand if their error is lower by the share
-       ``tolerance`` than before, or else not above that of the other refit.
+       ``tolerance`` than before, or else not above that of the other refit, and if they are open by
+       no more than twice of what was in use before, or else is in the other refit.
     8. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
        then is not above that of 7. Nor may the training error rise, before or behind that refit, by
@@ -172,6 +174,7 @@ class Schedule(Standing):
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
         n_learnt = yield from self._learn()
+        self.network.slow_map()
         n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
         left = max(2, self.n_steps - self.step - n_refit)
         if not self.checked:
@@ -249,6 +252,8 @@ class Schedule(Standing):
             if not learnt and self.best.loss < LEARNT * self.reference:
                 learnt = True
                 self.screen()
+                self.network.slow_map()
+                self.average.forget()
             overfits = look.loss > (1 + GAIN) * self.best.loss
             patience = PATIENCE if learnt or overfits else LONG_PATIENCE
             # What few windows tell by chance is learnt first: the error rises, and falls behind it.
@@ -364,12 +369,12 @@ class Schedule(Standing):
         """Refit what is left, without what there is doubt about if that does as well."""
         unsteered = yield from self._without_steering(n_steps)
         much_better = (1 - self.network.tolerance) * self.best.loss
-        if unsteered is not None and unsteered.loss <= much_better:
+        if self._is_narrow(unsteered) and unsteered.loss <= much_better:
             self.go_back_to(unsteered)
             return
         yield from self._descend("refit", n_steps)
         self.go_back_to(self.best)
-        if unsteered is not None and self.does_as_well(unsteered, self.best):
+        if self._is_narrow(unsteered) and self.does_as_well(unsteered, self.best):
             self.go_back_to(unsteered)
         else:
             yield from self._doubt(n_steps)
@@ -382,7 +387,11 @@ class Schedule(Standing):
         yield from self._descend("refit", n_steps)
         unsteered = self.best
         self.go_back_to(chosen)
-        return unsteered if unsteered.openness <= WIDEST * _in_use(self.usage()) else None
+        return unsteered
+
+    def _is_narrow(self, unsteered):
+        """Say whether gates that nothing steers, if any, are not much wider than what is in use."""
+        return unsteered is not None and unsteered.openness <= WIDEST * _in_use(self.usage())
 
     def _doubt(self, n_steps):
         """Close what there is doubt about, if what is left then does as well."""

@@ -365,6 +365,7 @@ class FakeNetwork:
         self.shut = []
         self.gate.shut = self.shut.extend
         self.shares = False
+        self.slow_map = lambda: None
         self.gate.weights = self.weights = 0
 
     def trained(self, weights):
@@ -440,9 +441,56 @@ def schedule_of(network, **options):
     return Schedule(network, **shared | options)
 
 
+@pytest.mark.parametrize(
+    ("loss", "slowed_at"),
+    [
+        (0.74, 1),  # a quarter of the error is gone: from the first look on
+        (0.76, None),  # it is not: behind learning
+    ],
+)
+def test_the_linear_map_is_slowed_once_what_is_linear_is_known(loss, slowed_at):
+    network, looks, slowed = FakeNetwork(), [], []
+    network.slow_map = lambda: slowed.append((schedule.phase, len(looks)))
+
+    def look():
+        looks.append(schedule.phase)
+        return Look(torch.full((2,), loss), torch.ones(2), openness=1.0)
+
+    schedule = schedule_of(
+        network,
+        look=look,
+        usage=lambda: {name: (torch.ones(1), torch.ones(1)) for name in BUFFERS},
+        close=network.close,
+    )
+    for _ in schedule.steps():
+        if schedule.phase == "squeeze":
+            break
+    assert slowed[0] == ("learn", slowed_at or looks.count("learn"))
+
+
+@pytest.mark.parametrize("shape", [(20, 10), (5, 4), (2, 3)])
+def test_a_slowed_map_maps_as_before_and_moves_as_one_of_20_inputs(shape):
+    network = BottleneckLSTM(*shape, 1).double().eval()
+    X = torch.ones(1, *shape, dtype=torch.float64)
+    nn.init.normal_(network.highway.weight)
+    nn.init.constant_(network.gate.bias, 9.0)  # all open
+    before = network(X)
+    for _ in range(2):  # once more changes nothing
+        network.slow_map()
+        torch.testing.assert_close(network(X), before)
+    optimizer = torch.optim.Adam(network.highway.parameters(), lr=0.01)
+    network(X).sum().backward()
+    optimizer.step()
+    n_inputs = X.numel()
+    # All weights move by 0.01: independent inputs of variance 1 move it by 0.01 times the root.
+    moved = (before - network(X)).item() / n_inputs**0.5
+    assert moved == pytest.approx(0.01 * min(n_inputs, 20) ** 0.5, rel=1e-3)
+
+
 def test_training_ends_with_averaged_weights():
     network = nn.Linear(1, 1, bias=False)
     network.gate, network.tolerance = FakeNetwork().gate, 0.01
+    network.slow_map = lambda: None
     schedule = schedule_of(
         network,
         look=lambda: Look(torch.ones(2), torch.ones(2), openness=0.0),
@@ -459,6 +507,7 @@ def test_training_ends_with_averaged_weights():
 def test_what_is_closed_is_judged_at_the_weights_that_were_chosen():
     network = nn.Linear(1, 1, bias=False)
     network.gate, network.tolerance = FakeNetwork().gate, 0.01
+    network.slow_map = lambda: None
     path, judged = [], []
 
     def look():
@@ -761,6 +810,7 @@ def pruning(
     measure,
     *,
     used=(0.9, 0.04, 0.0),
+    used_refit=None,
     moved=(1.0, 1.0, 1.0),
     checked=True,
     steers=False,
@@ -768,8 +818,8 @@ def pruning(
 ):
     """Run a schedule with three gates; return it and which are kept.
 
-    On average gates are open by ``used``, and without them the prediction changes by ``moved``, in
-    units of the loss.
+    On average gates are open by ``used``, refit by ``used_refit`` if that is given, and without
+    them the prediction changes by ``moved``, in units of the loss.
 
     ``measure`` gives the loss and the openness of weights from a phase, with the gates that are
     kept and, with ``steers``, whether they are steered; ``checked`` says whether on a validation
@@ -789,7 +839,9 @@ def pruning(
 
     def usage():
         read = network.gate.read_kept * 1.0
-        return {"kept": (torch.tensor(used),) * 2, "read_kept": (read, read)}
+        is_refit = used_refit is not None and network.weights == "refit"
+        opened = torch.tensor(used_refit if is_refit else used)
+        return {"kept": (opened, opened), "read_kept": (read, read)}
 
     schedule = schedule_of(
         network,
@@ -843,6 +895,7 @@ def test_features_without_which_the_error_is_surely_lower_are_shut_behind_learni
 
 def test_features_that_do_harm_are_shut_while_much_is_left_to_learn():
     network, shut, judged = nn.Linear(1, 1, bias=False), [], []
+    network.slow_map = lambda: None
     network.tolerance, network.gate = 0.01, nn.Module()
     for name in BUFFERS:
         network.gate.register_buffer(name, torch.ones(2, dtype=torch.bool))
@@ -988,17 +1041,19 @@ def test_a_doubt_never_closes_all():
 
 
 @pytest.mark.parametrize(
-    ("forgotten", "settled", "openness", "refitted", "stays"),
+    ("forgotten", "settled", "openness", "refitted", "used", "stays"),
     [
-        (0.19, 0.15, 0.5, 0.1, False),  # much better than before: there is no other refit
-        (0.19, 0.1995, 0.5, 0.199, False),  # as good as the other refit
-        (0.19, 0.1995, 0.5, 0.19, True),  # worse
-        (0.21, 0.15, 0.5, 0.05, True),  # a quarter of what was learnt is forgotten: not tried
-        (0.19, 0.15, 4.0, 0.1, True),  # wider than twice what was in use
+        (0.19, 0.15, 0.5, 0.1, 0.9, False),  # much better than before: there is no other refit
+        (0.19, 0.1995, 0.5, 0.199, 0.9, False),  # as good as the other refit
+        (0.19, 0.1995, 0.5, 0.19, 0.9, True),  # worse
+        (0.21, 0.15, 0.5, 0.05, 0.9, True),  # a quarter of what was learnt is forgotten: not tried
+        (0.19, 0.15, 4.0, 0.1, 0.9, True),  # wider than twice what was in use: there is another
+        (0.19, 0.1995, 4.0, 0.199, 0.9, True),  # and than twice what is in use in that
+        (0.19, 0.1995, 4.0, 0.199, 1.1, False),  # not than that
     ],
 )
 def test_gates_are_steered_only_where_the_same_gates_for_all_windows_do_worse(
-    forgotten, settled, openness, refitted, stays
+    forgotten, settled, openness, refitted, used, stays
 ):
     def measure(phase, kept):
         if phase in ("learn", "squeeze"):
@@ -1007,7 +1062,7 @@ def test_gates_are_steered_only_where_the_same_gates_for_all_windows_do_worse(
             return 0.2 + forgotten * (not kept[-1]), 0.5
         return (refitted, 0.5) if kept[-1] else (settled, openness)
 
-    schedule, kept = pruning(measure, used=(0.9, 0.9, 0.9), steers=True)
+    schedule, kept = pruning(measure, used=(0.9,) * 3, used_refit=(used,) * 3, steers=True)
     assert kept[-1] == stays
     assert schedule.best.loss == pytest.approx(refitted if stays else settled)
 

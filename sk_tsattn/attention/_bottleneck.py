@@ -13,6 +13,10 @@ from ._padding import masked_mean, zero_padding
 from ._uniform import level_gates
 from ._weights import attention_of_mode, cell_attention
 
+# A slow linear map of more inputs than these moves the prediction, by a step of all of its weights,
+# as one of so many does.
+MAP_INPUTS = 20
+
 
 class BottleneckLSTM(nn.Module):
     r"""Gates → LSTM and, beside it, a linear map of the open cells.
@@ -27,7 +31,9 @@ class BottleneckLSTM(nn.Module):
     is used at all: where nothing can be learnt, all of them close.
 
     The mean state is there because closed cells lie between an open one and the newest step; the
-    LSTM need not carry a value across all of them. What is linear is learnt in a few epochs by U.
+    LSTM need not carry a value across all of them. What is linear is learnt in a few epochs by U;
+    then U is slowed (:meth:`slow_map`), since of many inputs that are alike each of its steps would
+    move the prediction by much, and it would stay near a linear one.
 
     The estimator trains it in phases: *learn* with free gates, while and behind which features are
     shut that only do harm; *squeeze*, the price rising until only what is worth a lot stays open;
@@ -80,6 +86,8 @@ class BottleneckLSTM(nn.Module):
     (torch.Size([4, 1]), torch.Size([4, 3]), torch.Size([4, 3]))
     """
 
+    map_scale: Tensor
+
     def __init__(
         self,
         n_timesteps: int,
@@ -112,8 +120,9 @@ class BottleneckLSTM(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * hidden_size, n_outputs)
-        self.highway = nn.Linear(n_timesteps * n_features, n_outputs, bias=False)  # U
+        self.highway = nn.Linear(n_timesteps * n_features, n_outputs, bias=False)  # U / s
         nn.init.zeros_(self.highway.weight)
+        self.register_buffer("map_scale", torch.ones(()))  # s
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Predict, (B, O); in training also give the price of the open gates, (B,)."""
@@ -195,6 +204,18 @@ class BottleneckLSTM(nn.Module):
             torch.where(cells.any(dim=0), share, 1.0)
         )
 
+    @torch.no_grad()
+    def slow_map(self) -> None:
+        """Let the linear map be learnt more slowly from now on, without changing the prediction.
+
+        It is s times its weights. An optimizer such as Adam moves all weights alike, and so the
+        prediction by the more, the more inputs the map has: s is lowered from 1 to
+        min(1, √(20 / (T F))). An optimizer that keeps its moments slows it more at first.
+        """
+        slow = min(1.0, (MAP_INPUTS / self.highway.in_features) ** 0.5)
+        self.highway.weight.mul_(self.map_scale / slow)
+        self.map_scale.fill_(slow)
+
     def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         Z, gates, price = self.gate(X, mask)
         return self._predict(Z, mask), gates, price
@@ -203,4 +224,4 @@ class BottleneckLSTM(nn.Module):
         """Predict (B, O) from what the gates let through."""
         states = self.encoder(Z, mask)  # (B, T, H)
         context = torch.cat([states[:, -1], masked_mean(states, mask)[:, 0]], dim=1)  # (B, 2 H)
-        return self.head(self.dropout(context)) + self.highway(Z.flatten(1))
+        return self.head(self.dropout(context)) + self.map_scale * self.highway(Z.flatten(1))
