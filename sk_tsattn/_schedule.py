@@ -14,7 +14,7 @@ AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
 # Of the whole training, what the phases may take. Without a validation part they take it.
 LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
 # Learning takes at least as many steps, the falling price and the refit too.
-LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 8, 8
+LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 8, 4
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
@@ -77,7 +77,9 @@ class Schedule(Standing):
        closed, there is nothing to refit. Where the same gates for all windows would do for most of
        what was learnt, they are refit first: they stand if their error is lower by the share
        ``tolerance`` than before, or else not above that of the other refit, and if they are open by
-       no more than twice of what was in use before, or else is in the other refit.
+       no more than twice of what was in use before, or else is in the other refit; or if that
+       refit's error is surely higher by more than ``tolerance``. A refit whose first better look
+       is better by a twentieth takes twice as long.
     8. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
        predicting the mean, is closed as well, and the rest refit; it stays closed if the error
        then is not above that of 7. Nor may the training error rise, before or behind that refit, by
@@ -369,12 +371,16 @@ class Schedule(Standing):
         """Refit what is left, without what there is doubt about if that does as well."""
         unsteered = yield from self._without_steering(n_steps)
         much_better = (1 - self.network.tolerance) * self.best.loss
-        if self._is_narrow(unsteered) and unsteered.loss <= much_better:
+        is_much_better = unsteered is not None and unsteered.loss <= much_better
+        if is_much_better and self._is_narrow(unsteered):
             self.go_back_to(unsteered)
             return
         yield from self._descend("refit", n_steps)
         self.go_back_to(self.best)
-        if self._is_narrow(unsteered) and self.does_as_well(unsteered, self.best):
+        if unsteered is not None and (
+            self.is_worth(unsteered)
+            or (self._is_narrow(unsteered) and self.does_as_well(unsteered, self.best))
+        ):
             self.go_back_to(unsteered)
         else:
             yield from self._doubt(n_steps)
@@ -390,8 +396,8 @@ class Schedule(Standing):
         return unsteered
 
     def _is_narrow(self, unsteered):
-        """Say whether gates that nothing steers, if any, are not much wider than what is in use."""
-        return unsteered is not None and unsteered.openness <= WIDEST * _in_use(self.usage())
+        """Say whether gates that nothing steers are not much wider than what is in use now."""
+        return unsteered.openness <= WIDEST * _in_use(self.usage())
 
     def _doubt(self, n_steps):
         """Close what there is doubt about, if what is left then does as well."""
@@ -414,6 +420,7 @@ class Schedule(Standing):
         """Train without noise, the step size falling to 0: sooner where looks are not better.
 
         It falls from ``step_size``, or 1 without a validation part. ``gates`` says if they move.
+        Where the first better look is much better, there is much to mend: it takes twice as long.
 
         Weights at its end are free of what noise, the price and pruning have done to them: they
         stand where the error cannot tell them from those of before.
@@ -436,6 +443,9 @@ class Schedule(Standing):
                 continue
             look = self.narrowed(self.look(self.step))
             if self.is_worth(look):
+                is_first = self.best is before and left > 0
+                if is_first and look.loss < (1 - GAIN) * before.loss:
+                    left = min(left + n_steps, self.n_steps - self.step)
                 self.best = look
             else:
                 left //= 2

@@ -441,6 +441,16 @@ def schedule_of(network, **options):
     return Schedule(network, **shared | options)
 
 
+@pytest.mark.parametrize(("gain", "n_looks"), [(0.06, 8), (0.04, 4)])
+def test_a_refit_takes_twice_as_long_where_its_first_look_is_much_better(gain, n_looks):
+    losses = {"learn": lambda: 0.9, "squeeze": lambda: 0.9, "relax": lambda: 0.5}
+    refit = iter(0.5 * (1 - gain) * 0.99**n for n in range(1000))
+    losses["refit"] = lambda: next(refit)
+    schedule, record = run(lambda phase: (losses[phase](), 0.5), n_epochs=300, n_batches=10)
+    n_refit = sum(phase == "refit" for phase, *_ in record)
+    assert n_refit == n_looks * schedule.every
+
+
 @pytest.mark.parametrize(
     ("loss", "slowed_at"),
     [
@@ -1050,6 +1060,7 @@ def test_a_doubt_never_closes_all():
         (0.19, 0.15, 4.0, 0.1, 0.9, True),  # wider than twice what was in use: there is another
         (0.19, 0.1995, 4.0, 0.199, 0.9, True),  # and than twice what is in use in that
         (0.19, 0.1995, 4.0, 0.199, 1.1, False),  # not than that
+        (0.19, 0.15, 4.0, 0.152, 0.9, False),  # but much better
     ],
 )
 def test_gates_are_steered_only_where_the_same_gates_for_all_windows_do_worse(
