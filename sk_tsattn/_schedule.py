@@ -1,6 +1,7 @@
 """How a bottleneck is trained: in phases, by what looks at its error say."""
 
 from functools import partial
+from typing import Any
 
 from ._looks import Look
 from ._prices import HIGH_PRICE, prices, set_prices
@@ -68,8 +69,10 @@ class Schedule(Standing):
        which of them are open is chance. All whose inputs are like each other, by their
        correlations, are opened wholly if these can be exchanged: the error surely rises by at most
        15 % of it, and of what was learnt (with two standard errors). The rest is closed where that
-       costs nothing, as is all steering before, and the network refit in small steps. That stands
-       unless its error is surely above that of before; then there is no 7 to 9.
+       costs nothing, as is all steering before, and the network refit in small steps. Where that
+       steering is needed, as it may tell of many inputs what they all say, what learning ended with
+       is tried instead. It stands unless its error is surely above that of before; then there is no
+       7 to 9.
     7. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
        wider only where that lowers the error by more than ``tolerance``, and surely so (by a
        standard error); else those of before are put back. What is refit stands if its error is
@@ -168,6 +171,7 @@ class Schedule(Standing):
         self.look_back = look_back
         self.low_price, self.high_price = prices(n_samples, checked=checked)
         self.step = 0
+        self.learnt: Any = None  # the look that learning ended with
         self.phase = "learn"
         self.step_size = 1.0  # share of the optimizer's own
         self.reset_optimizer = reset_optimizer
@@ -266,6 +270,7 @@ class Schedule(Standing):
             if is_enough or (self.step >= shortest and is_stale):
                 break
         self.go_back_to(self.best)
+        self.learnt = self.best
         self.screen()
         return max(self.best.step, shortest)
 
@@ -350,7 +355,12 @@ class Schedule(Standing):
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
         chosen, gate = self.best, self.network.gate
-        if gate.reading().any() and not self.forgets_little_without_steering():
+        for start in (chosen, self.learnt):
+            self.go_back_to(start)
+            if not gate.reading().any() or self.forgets_little_without_steering():
+                break
+        else:
+            self.go_back_to(chosen)
             return False
         places, exchanges = self.interchange()
         if not (places.any() and self.bears(exchanges)):
