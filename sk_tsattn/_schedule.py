@@ -259,7 +259,7 @@ class Schedule(Standing):
                 learnt = True
                 self.screen()
                 self.network.slow_map()
-                self.average.forget()
+                self.average.forget()  # it is of weights in other units
             overfits = look.loss > (1 + GAIN) * self.best.loss
             patience = PATIENCE if learnt or overfits else LONG_PATIENCE
             # What few windows tell by chance is learnt first: the error rises, and falls behind it.

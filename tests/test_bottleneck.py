@@ -441,6 +441,23 @@ def schedule_of(network, **options):
     return Schedule(network, **shared | options)
 
 
+def learning(network, look):
+    """Make a schedule of a network whose gates are all in use."""
+    return schedule_of(
+        network,
+        look=look,
+        usage=lambda: {name: (torch.ones(1), torch.ones(1)) for name in BUFFERS},
+        close=network.close,
+    )
+
+
+def learn(schedule):
+    """Run a schedule until learning is over."""
+    for _ in schedule.steps():
+        if schedule.phase == "squeeze":
+            break
+
+
 @pytest.mark.parametrize(("gain", "n_looks"), [(0.06, 8), (0.04, 4)])
 def test_a_refit_takes_twice_as_long_where_its_first_look_is_much_better(gain, n_looks):
     losses = {"learn": lambda: 0.9, "squeeze": lambda: 0.9, "relax": lambda: 0.5}
@@ -466,15 +483,8 @@ def test_the_linear_map_is_slowed_once_what_is_linear_is_known(loss, slowed_at):
         looks.append(schedule.phase)
         return Look(torch.full((2,), loss), torch.ones(2), openness=1.0)
 
-    schedule = schedule_of(
-        network,
-        look=look,
-        usage=lambda: {name: (torch.ones(1), torch.ones(1)) for name in BUFFERS},
-        close=network.close,
-    )
-    for _ in schedule.steps():
-        if schedule.phase == "squeeze":
-            break
+    schedule = learning(network, look)
+    learn(schedule)
     assert slowed[0] == ("learn", slowed_at or looks.count("learn"))
 
 
@@ -890,15 +900,7 @@ def test_features_without_which_the_error_is_surely_lower_are_shut_behind_learni
         loss = 2 + (torch.tensor(costs) * closed).sum() + spread * closed.sum() * windows
         return Look(loss, torch.ones(100), openness=1.0)
 
-    schedule = schedule_of(
-        network,
-        look=look,
-        usage=lambda: {name: (torch.ones(1), torch.ones(1)) for name in BUFFERS},
-        close=network.close,
-    )
-    for _ in schedule.steps():
-        if schedule.phase == "squeeze":
-            break
+    learn(learning(network, look))
     assert sorted(network.shut) == shut
     assert network.gate.kept.all()  # not for good
 
