@@ -1080,39 +1080,37 @@ def test_gates_are_steered_only_where_the_same_gates_for_all_windows_do_worse(
     assert schedule.best.loss == pytest.approx(refitted if stays else settled)
 
 
-@pytest.mark.parametrize(
-    ("excess", "spread", "shared", "shares"),
-    [
-        (0.02, 0.0, 0.2, True),
-        (0.05, 0.0, 0.2, False),  # more than 15 % of the error
-        (0.02, 0.5, 0.2, False),  # perhaps as much: the standard error is 0.025
-        (0.02, 0.0, 0.21, False),  # the network does worse
-        (0.02, 0.0, 0.1, True),
-    ],
-)
-@pytest.mark.parametrize("forgotten", [None, 0.1, 0.3])
-def test_gates_share_where_exchanging_their_inputs_costs_surely_little(
-    excess, spread, shared, shares, forgotten
-):
+ALIKE = torch.tensor([True, True, False, False])
+
+
+def sharing(*, excess=0.0, spread=0.0, shared=0.2, forgotten=None, learnt=1.0, forgotten_then=0.0):
+    """Run a schedule with four gates, of which it opens the first and the third; return it.
+
+    The inputs of the first two are alike: exchanged, they raise the error by ``excess``, which
+    differs between windows by ``spread``. The error is ``learnt`` behind learning, 0.2 behind the
+    price, and ``shared`` where the two share. Gates are steered, unless ``forgotten`` is None:
+    without that, the error is higher by as much, or behind learning by ``forgotten_then``. Return
+    the phases of all steps too.
+    """
     steers = forgotten is not None
     network = FakeNetwork(n_gates=4, steers=steers)
     network.trained("learn")
     network.gate.kept = torch.tensor([True, False, True, False])
-    alike = torch.tensor([True, True, False, False])
 
     def of(loss, openness=0.5, spread=0.0):
         losses = loss + spread * torch.linspace(-1, 1, 400) * 3**0.5
         return Look(losses, torch.ones(400), openness)
 
     def look():
-        if network.weights in ("learn", "squeeze"):
-            return of(1.0)
+        is_unsteered = steers and not network.gate.read_kept.any()
         if network.shares and network.gate.kept[1]:
             return of(shared if network.weights == "share" else 0.3)
-        return of(0.2 + (forgotten or 0) * (steers and not network.gate.read_kept.any()))
+        if network.weights in ("learn", "squeeze"):
+            return of(learnt + forgotten_then * is_unsteered)
+        return of(0.2 + (forgotten or 0) * is_unsteered)
 
     def interchange():
-        return alike, iter([of(schedule.best.loss + excess, spread=spread)] * 2)
+        return ALIKE, iter([of(schedule.best.loss + excess, spread=spread)] * 2)
 
     one = torch.ones(4)
     schedule = schedule_of(
@@ -1128,15 +1126,60 @@ def test_gates_share_where_exchanging_their_inputs_costs_surely_little(
         network.trained(schedule.phase)
         phases.append(schedule.phase)
     schedule.finish()
-    if shares and forgotten != 0.3:  # a quarter of what was learnt was by steering: not tried
-        assert network.gate.kept.tolist() == alike.tolist()
-        assert phases[-1] == "share"
-        assert not network.gate.read_kept.any()
-        assert schedule.best.loss == pytest.approx(shared)
+    return schedule, phases
+
+
+def check_shared(schedule, phases, loss):
+    gate = schedule.network.gate
+    assert gate.kept.tolist() == ALIKE.tolist()
+    assert phases[-1] == "share"
+    assert not gate.read_kept.any()
+    assert schedule.best.loss == pytest.approx(loss)
+
+
+def check_unshared(schedule, phases):
+    assert not schedule.network.gate.kept[1]
+    assert phases[-1] in ("refit", "doubt")
+    assert schedule.best.loss == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("excess", "spread", "shared", "shares"),
+    [
+        (0.02, 0.0, 0.2, True),
+        (0.05, 0.0, 0.2, False),  # more than 15 % of the error
+        (0.02, 0.5, 0.2, False),  # perhaps as much: the standard error is 0.025
+        (0.02, 0.0, 0.21, False),  # the network does worse
+        (0.02, 0.0, 0.1, True),
+    ],
+)
+@pytest.mark.parametrize("forgotten", [None, 0.1])
+def test_gates_share_where_exchanging_their_inputs_costs_surely_little(
+    excess, spread, shared, shares, forgotten
+):
+    found = sharing(excess=excess, spread=spread, shared=shared, forgotten=forgotten)
+    if shares:
+        check_shared(*found, shared)
     else:
-        assert not network.gate.kept[1]
-        assert phases[-1] in ("refit", "doubt")
-        assert schedule.best.loss == pytest.approx(0.2)
+        check_unshared(*found)
+
+
+@pytest.mark.parametrize(
+    ("learnt", "forgotten_then", "shares"),
+    [
+        (0.4, 0.1, True),
+        (0.4, 0.2, False),  # a quarter of what was learnt, 0.15, was by steering then, too
+        (1.0, 0.0, False),  # nothing was learnt that could bear an exchange
+    ],
+)
+def test_gates_share_from_what_learning_ended_with_where_steering_is_needed_later(
+    learnt, forgotten_then, shares
+):
+    found = sharing(excess=0.02, forgotten=0.3, learnt=learnt, forgotten_then=forgotten_then)
+    if shares:
+        check_shared(*found, 0.2)
+    else:
+        check_unshared(*found)
 
 
 @pytest.mark.parametrize(
