@@ -19,9 +19,10 @@ LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 8, 4
 # A look is a better one if the error has fallen by this share.
 GAIN = 0.05
 # Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
-# error is below this share of that of predicting the mean, or rises; and elsewhere. Once it is
-# below, features are screened.
-PATIENCE, LONG_PATIENCE, LEARNT = 0.3, 1.2, 0.75
+# error is below this share of that of predicting the mean; where it is not, and rises; and
+# elsewhere. Once it is below, features are screened.
+LEARNT = 0.75
+PATIENCE, RISE_PATIENCE, LONG_PATIENCE = 0.3, 0.6, 1.2
 # It ends as well where the error is below this share of that of a linear map: what matters is known
 # by then, and is learnt on in all phases. Not of that of predicting the mean: what is linear is
 # learnt in no time, and what else there is may be little, and need long.
@@ -260,9 +261,9 @@ class Schedule(Standing):
                 self.screen()
                 self.network.slow_map()
                 self.average.forget()  # it is of weights in other units
-            overfits = look.loss > (1 + GAIN) * self.best.loss
-            patience = PATIENCE if learnt or overfits else LONG_PATIENCE
             # What few windows tell by chance is learnt first: the error rises, and falls behind it.
+            rises = look.loss > (1 + GAIN) * self.best.loss
+            patience = PATIENCE if learnt else RISE_PATIENCE if rises else LONG_PATIENCE
             still_falls = not learnt and look.loss < (1 - GAIN) * before
             before = look.loss
             is_stale = n_stale >= patience * self.n_iter_no_change and not still_falls

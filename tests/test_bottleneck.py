@@ -711,9 +711,9 @@ def test_a_look_of_the_way_up_must_be_surely_better_than_one_at_which_all_is_clo
 @pytest.mark.parametrize(
     ("losses", "learnt"),
     [
-        ([0.99, 1.2, 1.3, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.5),  # falls behind the fourth
-        ([0.99, 1.2, 1.3, 1.3, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.99),  # does not
-        ([0.70, 0.8, 1.3, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.7),  # was learnt before
+        ([0.99, *[1.3] * 5, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.5),  # falls at the seventh
+        ([0.99, *[1.3] * 6, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.99),  # does not
+        ([0.70, *[1.3] * 2, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.7),  # was learnt before
     ],
 )
 def test_learning_goes_on_while_the_error_falls_and_nothing_is_learnt_yet(losses, learnt):
