@@ -334,6 +334,24 @@ def test_what_is_no_longer_read_steers_nothing_and_leaves_the_gates_as_wide(mode
     torch.testing.assert_close(gates, gates[:1].expand_as(gates))
 
 
+@every_mode
+def test_gates_that_nothing_steers_are_those_that_all_windows_would_have(mode):
+    gate = BottleneckGate(T, F, attention_mode=mode).double().eval()
+    with torch.no_grad():
+        gate.out.weight.normal_(std=0.1)
+        gate.bias.normal_(std=0.1)
+        gate.read_kept[:] = False
+    X, parameters = windows(), list(gate.parameters())
+    found = []
+    for mask in (None, torch.ones(B, T, dtype=torch.bool)):  # with a mask, each window is scored
+        Z, gates, _ = gate(X, mask)
+        found.append((gates, *torch.autograd.grad(Z.square().sum(), parameters)))
+    torch.testing.assert_close(*found)
+    gates, of_bias, *_ = found[0]
+    assert gates.std() > 0
+    assert of_bias.all()
+
+
 def test_training_gives_a_price_in_units_of_the_loss_and_prediction_gives_none():
     gate = BottleneckGate(T, F).double()
     X = windows()

@@ -172,7 +172,10 @@ class BottleneckGate(nn.Module):
             gates, cost = _sampled(self._logits(X * read, mask), BOUND)
             price = self.price * cost + self.read_price * read_cost
         else:
-            gates = self._medians(X * self.reading(), mask)
+            read = self.reading()
+            # Where nothing is read, all windows have the same gates: one is scored.
+            alike = mask is None and not read.any()
+            gates = self._medians((X[:1] if alike else X) * read, mask)
         gates = level_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, price
 
