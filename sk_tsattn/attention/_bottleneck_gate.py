@@ -173,8 +173,9 @@ class BottleneckGate(nn.Module):
             price = self.price * cost + self.read_price * read_cost
         else:
             read = self.reading()
-            # Where nothing is read, all windows have the same gates: one is scored.
-            alike = mask is None and not read.any()
+            # Where nothing is read, all windows have the same gates: one is scored. Not so in
+            # prediction, which can be exported: no branch there may depend on values.
+            alike = self.training and mask is None and not read.any()
             gates = self._medians((X[:1] if alike else X) * read, mask)
         gates = level_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, price
