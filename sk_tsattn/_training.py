@@ -10,6 +10,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 # skorch brings tqdm along and draws its own progress with it.
 from tqdm import tqdm
@@ -84,14 +85,26 @@ class WeightedLoss(nn.Module):
             prediction, price = prediction
         y, weight = target
         loss = (self.per_sample(prediction, y) * weight).mean()
-        if price is None:
-            return loss
-        priced = (price * weight).mean() * loss.detach().clamp(min=LEAST_LOSS)
-        return loss + priced - priced.detach()
+        return loss if price is None else _Priced.apply(loss, price, weight)
 
     def per_sample(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Average the loss over the outputs, (B,)."""
         return self.loss(prediction, y).mean(dim=1)
+
+
+class _Priced(torch.autograd.Function):
+    """The loss, with the gradient of its sum with the mean price, in units of the loss."""
+
+    @staticmethod
+    def forward(ctx, loss, price, weight):
+        ctx.save_for_backward(loss, weight)
+        return loss.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        loss, weight = ctx.saved_tensors
+        return grad, weight * (grad * loss.clamp(min=LEAST_LOSS) / len(weight)), None
 
 
 class EpochReport(Callback):

@@ -19,7 +19,8 @@ from sk_tsattn._schedule import Schedule
 from sk_tsattn._training import WeightedLoss
 from sk_tsattn._windows import Windows
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
-from sk_tsattn.attention._bottleneck_gate import BOUND, GAIN, SHIFT, _median, _sampled
+from sk_tsattn.attention._bottleneck_gate import BOUND, GAIN
+from sk_tsattn.attention._hard_concrete import SHIFT, draw, median
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell, make_switch
 
 B, T, F = 5, 6, 4
@@ -81,7 +82,7 @@ def test_where_all_is_closed_the_prediction_is_a_constant_and_attention_uniform(
 
 @pytest.mark.parametrize("logit", [-2.0, 0.0, 1.5])
 def test_gates_are_drawn_closed_as_often_as_the_formula_says(logit):
-    gates, _ = _sampled(torch.full((1, 200, 200), logit, dtype=torch.float64), BOUND)
+    gates, *_ = draw(torch.full((1, 200, 200), logit, dtype=torch.float64), BOUND)
     # Louizos et al. (2018), eq. 12; the standard error of the share is at most .0025.
     p_open = 1 / (1 + np.exp(SHIFT - logit))
     assert (gates > 0).double().mean().item() == pytest.approx(p_open, abs=0.0125)
@@ -93,47 +94,72 @@ def test_gates_are_drawn_closed_as_often_as_the_formula_says(logit):
 @pytest.mark.parametrize("logit", [-2.0, -1.5, 0.0, 1.0, 2.0])
 def test_a_gate_of_prediction_is_the_median_of_those_drawn_in_training(logit):
     logits = torch.full((1, 200, 200), logit, dtype=torch.float64)
-    gates, _ = _sampled(logits, BOUND)
+    gates, *_ = draw(logits, BOUND)
     # The standard error of the median is at most .006.
-    assert _median(logits, BOUND)[0, 0, 0] == pytest.approx(gates.median().item(), abs=0.03)
+    assert median(logits, BOUND)[0, 0, 0] == pytest.approx(gates.median().item(), abs=0.03)
 
 
 def test_a_clearly_closed_gate_is_exactly_0_and_a_clearly_open_one_exactly_1():
-    gates = _median(torch.tensor([-BOUND, -1.7, 0.0, 1.7, BOUND]), BOUND)
+    gates = median(torch.tensor([-BOUND, -1.7, 0.0, 1.7, BOUND]), BOUND)
     torch.testing.assert_close(gates, torch.tensor([0, 0, 0.5, 1, 1]), rtol=0, atol=1e-6)
 
 
 @given(st.floats(-BOUND, BOUND), st.floats(-BOUND, BOUND))
 def test_a_more_open_gate_costs_more_and_a_fully_open_one_costs_1(one, other):
     low, high = sorted([one, other])
-    costs = [_sampled(torch.full((1, 1, 1), x).double(), BOUND)[1].item() for x in (low, high)]
+    costs = [draw(torch.full((1, 1, 1), x).double(), BOUND)[1].item() for x in (low, high)]
     assert 0 < costs[0] <= costs[1] <= 1 + 1e-9
-    assert _sampled(torch.full((1, 1, 1), BOUND).double(), BOUND)[1].item() == pytest.approx(1)
+    assert draw(torch.full((1, 1, 1), BOUND).double(), BOUND)[1].item() == pytest.approx(1)
 
 
-def test_gradients_of_gates_and_cost_are_those_of_the_formula():
-    def function(logits):
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+@every_mode
+def test_gradients_of_gates_and_of_their_price_are_those_of_the_formula(mode, padded, sampled):
+    gate = BottleneckGate(T, F, attention_mode=mode).double()
+    gate.price, gate.read_price, gate.sampled = 0.3, 0.2, sampled
+    with torch.no_grad():
+        gate.scorer.out.weight.normal_(std=0.05)  # within the bounds
+    names, parameters = zip(*gate.named_parameters(), strict=True)
+    mask = None
+    if padded:
+        mask = torch.arange(T) >= torch.tensor([0, 2, 5])[:, None]
+
+    def function(X, *values):
         torch.manual_seed(1)  # the same noise each time
-        return _sampled(logits, BOUND)
+        return torch.func.functional_call(gate, dict(zip(names, values, strict=True)), (X, mask))
 
-    logits = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(1, 3, 4).requires_grad_()
-    assert torch.autograd.gradcheck(function, (logits,))
+    X = windows(3).requires_grad_()
+    assert torch.autograd.gradcheck(function, (X, *parameters), fast_mode=True)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_weights_that_change_between_a_prediction_and_its_gradient_raise(sampled):
+    gate = BottleneckGate(T, F).double()
+    gate.sampled = sampled
+    Z, _, _ = gate(windows())
+    with torch.no_grad():
+        gate.scorer.out.weight += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        Z.sum().backward()
 
 
 @pytest.mark.parametrize("side", [-1, 1])
 def test_a_logit_at_its_bound_is_moved_inwards_alone(side):
-    logits = torch.full((1, 1, 1), side * (BOUND + 0.5)).double().requires_grad_()
+    gate = BottleneckGate(T, F)
+    gate.price = 1.0
+    nn.init.constant_(gate.bias, side * (BOUND + 0.5) / GAIN)
     for direction in (-1, 1):  # of a step that a descent would take
-        logits.grad = None
-        _, cost = _sampled(logits, BOUND)
-        (-direction * cost).sum().backward()
-        assert (logits.grad != 0).item() == (direction == -side)
+        gate.bias.grad = None
+        _, _, price = gate(windows(dtype=torch.float32))
+        (-direction * price).sum().backward()
+        assert (gate.bias.grad != 0).all() if direction == -side else (gate.bias.grad == 0).all()
 
 
 def test_windows_get_gates_of_their_own_only_through_what_is_read():
     network, X = network_with(logits=0.0), windows()
     with torch.no_grad():
-        network.gate.out.weight.normal_()
+        network.gate.scorer.out.weight.normal_()
     gates = network.attend(X)[1]["gate"]
     assert gates.std(dim=0).max() > 0.01
     with torch.no_grad():
@@ -145,10 +171,10 @@ def test_windows_get_gates_of_their_own_only_through_what_is_read():
 def silence(gate):
     """Let the scorer say nothing."""
     for parameter in (
-        gate.local.weight,
-        gate.context.weight,
-        gate.newest.weight,
-        gate.position,
+        gate.scorer.local.weight,
+        gate.scorer.context.weight,
+        gate.scorer.newest.weight,
+        gate.scorer.position,
     ):
         parameter.zero_()
 
@@ -159,9 +185,9 @@ def steered_network(mode="both"):
     gate = network.gate
     with torch.no_grad():
         silence(gate)
-        gate.newest.weight[0, 0] = 1.0  # tanh(8 x) of the newest step of feature 0
-        gate.out.weight.zero_()
-        gate.out.weight[-1, 0] = 1.4  # opens the last feature, if x > 0; or all steps
+        gate.scorer.newest.weight[0, 0] = 1.0  # tanh(8 x) of the newest step of feature 0
+        gate.scorer.out.weight.zero_()
+        gate.scorer.out.weight[-1, 0] = 1.4  # opens the last feature, if x > 0; or all steps
     return network
 
 
@@ -189,9 +215,9 @@ def test_steering_is_on_a_mark_and_not_where_there_is_none():
     gate, X = network.gate, windows()
     with torch.no_grad():
         silence(gate)
-        gate.local.weight[6, 0] = 1.0  # feature 0 of the own step
-        gate.out.weight.zero_()
-        gate.out.weight[2, 6] = 1.4
+        gate.scorer.local.weight[6, 0] = 1.0  # feature 0 of the own step
+        gate.scorer.out.weight.zero_()
+        gate.scorer.out.weight[2, 6] = 1.4
         gate.typical[:, 0] = 0.0
     X[:, :, 0] = 0.0
     X[torch.arange(B), torch.arange(B), 0] = 3.0
@@ -208,8 +234,8 @@ def test_steering_is_on_a_mark_and_not_where_there_is_none():
 def test_a_step_or_a_feature_does_not_steer_itself(mode, item):
     network, X = steered_network(mode), windows()
     with torch.no_grad():
-        network.gate.out.weight.zero_()
-        network.gate.out.weight[0 if mode == "feature" else slice(None), 0] = 1.4
+        network.gate.scorer.out.weight.zero_()
+        network.gate.scorer.out.weight[0 if mode == "feature" else slice(None), 0] = 1.4
         if mode == "time":  # all steps but the last are closed for good
             network.gate.bias[:-1] = -20 / GAIN
     weights = network.attend(X)[1]
@@ -221,7 +247,7 @@ def test_steering_is_that_of_hiding_one_cell_after_the_other():
     network, X = network_with(logits=0.0), windows(20)
     gate = network.gate
     with torch.no_grad():
-        gate.out.weight.normal_()
+        gate.scorer.out.weight.normal_()
         gates = gate(X)[1]
         expected = torch.zeros_like(X)
         for t in range(T):
@@ -244,7 +270,7 @@ def test_what_is_not_kept_is_closed_and_steers_nothing(mode):
     network, X = network_with(mode, logits=0.0), windows()
     gate = network.gate
     with torch.no_grad():
-        gate.out.weight.normal_()
+        gate.scorer.out.weight.normal_()
         assert (gate.steering(X) > 0.01).flatten(1).any(dim=0).all()
         gate.kept.view(-1)[0] = False
         gate.read_kept.view(-1)[-1] = False
@@ -264,7 +290,7 @@ def test_a_prediction_without_a_gate_is_that_with_its_cells_at_their_mean(mode, 
         mask = torch.ones(B, T, dtype=torch.bool)
         mask[:, :2] = False
     with torch.no_grad():
-        network.gate.out.weight.normal_(std=3.0)  # some gates are open, others not
+        network.gate.scorer.out.weight.normal_(std=3.0)  # some gates are open, others not
         network.gate.kept.view(-1)[-1] = False
         prediction, gates = network.gated(X, mask)
         seen = set()
@@ -286,7 +312,7 @@ def test_a_prediction_without_a_gate_is_that_with_its_cells_at_their_mean(mode, 
 def test_what_a_gate_does_is_averaged_over_all_windows(mode):
     network, X = network_with(mode, logits=0.0), windows()
     with torch.no_grad():
-        network.gate.out.weight.normal_(std=3.0)
+        network.gate.scorer.out.weight.normal_(std=3.0)
     data = WindowDataset(Windows.of_windows(X.numpy()), 0.0, 1.0, dtype="float64", device="cpu")
     net = SimpleNamespace(module_=network, criterion_=WeightedLoss())
     moved, used = moves(net, data)
@@ -309,7 +335,7 @@ def test_padding_steers_nothing_and_is_not_steered(mode):
     mask = torch.ones(B, T, dtype=torch.bool)
     mask[:, :2] = False
     with torch.no_grad():
-        network.gate.out.weight.normal_()
+        network.gate.scorer.out.weight.normal_()
     weights = network.attend(X, mask)[1]
     X[:, :2] = 100.0
     other = network.attend(X, mask)[1]
@@ -323,7 +349,7 @@ def test_padding_steers_nothing_and_is_not_steered(mode):
 def test_what_is_no_longer_read_steers_nothing_and_leaves_the_gates_as_wide(mode):
     gate = BottleneckGate(T, F, attention_mode=mode).double().eval()
     with torch.no_grad():
-        gate.out.weight.normal_(std=0.1)
+        gate.scorer.out.weight.normal_(std=0.1)
         gate.bias.normal_(std=0.1)
     X, mask = windows(), torch.ones(B, T, dtype=torch.bool)
     before = gate._level(X, mask)
@@ -339,7 +365,7 @@ def test_gates_that_nothing_steers_are_those_that_all_windows_would_have(mode):
     gate = BottleneckGate(T, F, attention_mode=mode).double()
     gate.sampled = False
     with torch.no_grad():
-        gate.out.weight.normal_(std=0.1)
+        gate.scorer.out.weight.normal_(std=0.1)
         gate.bias.normal_(std=0.1)
         gate.read_kept[:] = False
     X, parameters = windows(), list(gate.parameters())

@@ -2,82 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from ._padding import masked_mean, zero_padding
+from ._hard_concrete import behind_draw, draw, median
+from ._padding import zero_padding
+from ._scorer import GAIN, Scorer, tanh
 from ._uniform import level_gates
 
-# Hard concrete gates (Louizos, Welling and Kingma 2018, section 4): a stretched sigmoid, clipped,
-# so that a gate is exactly 0 or 1 with some probability.
-TEMPERATURE, LOW, HIGH = 2 / 3, -0.1, 1.1
-# P(gate > 0) = sigmoid(logit - SHIFT), their eq. 12.
-SHIFT = TEMPERATURE * math.log(-LOW / HIGH)
 # Logits stay within these bounds: a gate that training has closed too early can still reopen, and
 # one that is open can still close.
 BOUND, READ_BOUND = 4.0, 6.0
 # Gates start open, but short of 1, where a median has no slope.
 OPEN, READ_OPEN = 1.5, 4.0
-# Logits move this much faster than the weights they are made of, under the same step size.
-GAIN = 5.0
-# The scorer's first layer, for sharp decisions; and its width: units for each of three steps.
-SCORE_GAIN, STEP_UNITS = 8.0, 6
 # Gates that move by no more than this are not said to be steered.
 LEAST_STEERING = 0.03
-
-
-class _Bounded(torch.autograd.Function):
-    """Clamp logits to [-bound, bound], as projected gradient descent does.
-
-    A gradient that would push a logit further out is dropped, and one that brings it back is kept:
-    clamping alone would drop both.
-    """
-
-    @staticmethod
-    def forward(ctx, logits, bound):
-        bounded = logits.clamp(-bound, bound)
-        ctx.save_for_backward(logits - bounded)
-        return bounded
-
-    @staticmethod
-    def backward(ctx, grad):
-        (excess,) = ctx.saved_tensors
-        return grad.masked_fill(grad * excess < 0, 0.0), None
-
-
-def _sampled(logits: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-    """Draw gates around their logits (..., T, F), and say what they cost, (...).
-
-    The cost is the sum of softplus(logit - SHIFT), in units of its greatest value. It falls with
-    P(gate > 0) but, other than that, keeps its slope while a gate is open.
-    """
-    logits = _Bounded.apply(logits, bound)
-    noise = torch.rand_like(logits).clamp_(1e-6, 1 - 1e-6).logit_()
-    gates = _concrete(logits + noise)
-    cost = nn.functional.softplus(logits - SHIFT).sum(dim=(-2, -1))
-    return gates, cost / math.log1p(math.exp(bound - SHIFT))
-
-
-def _median(logits: Tensor, bound: float) -> Tensor:
-    """Give the median of the gates that would be drawn: that without noise.
-
-    One that is drawn closed more often than not is closed. Louizos et al. (2018, eq. 13) leave out
-    the temperature too; many a gate that learning has closed would stay open by a hundredth.
-    """
-    return _concrete(logits.clamp(-bound, bound))
-
-
-def _concrete(logits: Tensor) -> Tensor:
-    """Give hard concrete gates (Louizos et al. 2018, eq. 10 and 11)."""
-    stretched = torch.sigmoid(logits / TEMPERATURE) * (HIGH - LOW) + LOW
-    return nn.functional.hardtanh(stretched, 0.0, 1.0)
-
-
-def _tanh(x: Tensor) -> Tensor:
-    """Give tanh(x); torch's own takes several times as long on a CPU."""
-    return 2 * torch.sigmoid(2 * x) - 1
 
 
 class BottleneckGate(nn.Module):
@@ -91,19 +31,11 @@ class BottleneckGate(nn.Module):
     bottleneck: a gate that is small, but not 0, is drawn as exactly 0 so often that nothing can
     be sent through it. A closed cell holds 0, the feature's mean in standardised windows.
 
-    The logit is a sum of what holds for all windows and what holds for this one,
-
-    .. math::
-        \ell_t &= 5\,(b_t + W \tanh(c_t + A \textstyle\sum_s \tanh(c_s) \odot p_s
-                  + 8 N \tilde x_T)) \\
-        c_t &= 8\,[L_1 \tilde x_{t-1};\; L_2 \tilde x_t;\; L_3 \tilde x_{t+1}] + q_t
-
-    with :math:`W = 0` at the start: gates for all windows are learnt first, and gates of their own
-    where they help. A unit of the scorer sees one step, the own or a neighbour: one that saw two
-    would learn to open a cell that means nothing by how great its neighbour is, and so send the
-    neighbour's value as a gate. The scorer reads :math:`\tilde x = r \odot x` through read gates
-    :math:`r` (T, F), the same for all windows and drawn likewise: what only steers the gates has a
-    price too. :meth:`steering` says which cells of a window do so.
+    The logit is a sum of what holds for all windows, a bias, and what a :class:`Scorer` says about
+    this one: nothing at the start. Gates for all windows are learnt first, and gates of their own
+    where they help. The scorer reads :math:`r \odot x` through read gates :math:`r` (T, F), the
+    same for all windows and drawn likewise: what only steers the gates has a price too.
+    :meth:`steering` says which cells of a window do so.
 
     Parameters
     ----------
@@ -143,36 +75,25 @@ class BottleneckGate(nn.Module):
 
     def __init__(self, n_timesteps: int, n_features: int, *, attention_mode: str = "both") -> None:
         super().__init__()
-        T, F, K = n_timesteps, n_features, 3 * STEP_UNITS
+        T, F = n_timesteps, n_features
         shape = {"both": (T, F), "time": (T, 1), "feature": (1, F)}[attention_mode]
         self.over_time = attention_mode != "feature"
         self.price = self.read_price = 0.0
         self.sampled = True
         self.bias = nn.Parameter(torch.full(shape, OPEN / GAIN))  # b
         self.read = nn.Parameter(torch.full((T, F), READ_OPEN / GAIN))  # logits of r
-        self.local = nn.Linear(F, K, bias=False)  # L
-        self.newest = nn.Linear(F, K, bias=False)  # N
-        self.position = nn.Parameter(torch.randn(T, K) * 0.1)  # q
-        self.pool = nn.Parameter(torch.randn(T, K) / T**0.5)  # p
-        self.context = nn.Linear(K, K, bias=False)  # A
-        self.out = nn.Linear(K, shape[1], bias=False)  # W
-        with torch.no_grad():
-            self.local.weight /= (3 * SCORE_GAIN) ** 0.5
-            self.newest.weight /= SCORE_GAIN
-        nn.init.zeros_(self.out.weight)
+        self.scorer = Scorer(T, F, shape[1], over_time=self.over_time)
         self.register_buffer("kept", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("read_kept", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("typical", torch.tensor([[-0.67], [0.67]]).expand(2, F).clone())
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         X = zero_padding(X, mask)
-        price = X.new_zeros(X.shape[0])
         if self.training and self.sampled:
-            read, read_cost = _sampled(GAIN * self.read, READ_BOUND)
-            gates, cost = _sampled(self._logits(X * read, mask), BOUND)
-            price = self.price * cost + self.read_price * read_cost
+            weights = self.scorer.parameters()
+            gates, price = _Sampled.apply(self, X, mask, self.read, self.bias, *weights)
         else:
-            read = self.reading()
+            read, price = self.reading(), X.new_zeros(X.shape[0])
             # Where nothing is read, all windows have the same gates: one is scored. Not so in
             # prediction, which can be exported: no branch there may depend on values.
             alike = self.training and mask is None and not read.any()
@@ -205,9 +126,10 @@ class BottleneckGate(nn.Module):
         T, F = self.read.shape
         read = self.reading()
         X, hidden = zero_padding(X, mask) * read, self.typical[:, None] * read
-        seen = self._seen(X)
-        pooled = self._pooled(seen, mask)
-        gates = self._gates(self._score(seen, pooled, X[:, -1], mask), mask)
+        scorer = self.scorer
+        seen = scorer.seen(X)
+        pooled = scorer.pooled(tanh(seen), mask)
+        gates = self._gates(scorer.score(seen, pooled, X[:, -1], mask, self.bias), mask)
         steering = torch.zeros_like(gates)
         n_steps, n_features = gates.shape[1:]
         # What is hidden together: steps [first, last) of a feature, and in which windows.
@@ -224,14 +146,14 @@ class BottleneckGate(nn.Module):
             near = slice(max(0, first - 1), last + 1)
             observed = None if mask is None else mask[which]
             seen_now, change = seen[which], torch.zeros_like(gates[which])
-            elsewhere = pooled[which] - self._pooled(seen_now, observed, near)
+            elsewhere = pooled[which] - scorer.pooled(tanh(seen_now[:, near]), observed, near)
             for values in behind:
                 without = X[which]
                 without[:, first:last, feature] = values
                 without = zero_padding(without, observed)
-                seen_now[:, near] = self._seen(without, near)
-                pooled_now = elsewhere + self._pooled(seen_now, observed, near)
-                logits = self._score(seen_now, pooled_now, without[:, -1], observed)
+                seen_now[:, near] = now = scorer.seen(without, near)
+                pooled_now = elsewhere + scorer.pooled(tanh(now), observed, near)
+                logits = scorer.score(seen_now, pooled_now, without[:, -1], observed, self.bias)
                 moved = (self._gates(logits, observed) - gates[which]).abs()
                 change = torch.maximum(change, moved)
             if last - first == 1 or n_steps == 1:
@@ -250,7 +172,7 @@ class BottleneckGate(nn.Module):
 
     def reading(self) -> Tensor:
         """Say how much of each cell the scorer reads in prediction, (T, F)."""
-        return _median(GAIN * self.read, READ_BOUND) * self.read_kept
+        return median(GAIN * self.read, READ_BOUND) * self.read_kept
 
     @torch.no_grad()
     def shut(self, features: list[int]) -> None:
@@ -269,7 +191,7 @@ class BottleneckGate(nn.Module):
         X = torch.zeros_like(self.read)[None]
         before = (self._medians(X, None)[0] * places).sum() / places.sum()
         self.kept |= places
-        level = self._logits(X, None)[0]
+        level = self.scorer(X, None, self.bias)[0]
         self.bias.add_(torch.where(places, (BOUND - level) / GAIN, 0.0))
         return before
 
@@ -301,40 +223,41 @@ class BottleneckGate(nn.Module):
     def _level(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Average the logits of prediction over windows, within their bounds."""
         X = zero_padding(X, mask) * self.reading()
-        return self._logits(X, mask).clamp(-BOUND, BOUND).mean(dim=0)
+        return self.scorer(X, mask, self.bias).clamp(-BOUND, BOUND).mean(dim=0)
 
     def _medians(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Give the gates of prediction for what was read (B, T, F), of the shape of the mode."""
-        return self._gates(self._logits(X, mask), mask)
+        return self._gates(self.scorer(X, mask, self.bias), mask)
 
     def _gates(self, logits: Tensor, mask: Tensor | None) -> Tensor:
         """Give the gates of prediction for logits of the shape of the mode."""
-        gates = _median(logits, BOUND) * self.kept
+        gates = median(logits, BOUND) * self.kept
         return zero_padding(gates, mask) if self.over_time else gates
 
-    def _logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
-        """Score what was read (B, T, F): (B, T or 1, F or 1)."""
-        seen = self._seen(X)
-        return self._score(seen, self._pooled(seen, mask), X[:, -1], mask)
 
-    def _seen(self, X: Tensor, steps: slice = slice(None)) -> Tensor:
-        """Give c (B, T, K) for what was read (B, T, F), or c of a slice of the steps."""
-        first, last, _ = steps.indices(X.shape[1])
-        wide = X[:, max(0, first - 1) : last + 1]
-        edges = (int(first == 0), int(last == X.shape[1]))
-        seen = nn.functional.pad(self.local(wide), (0, 0, *edges)).split(STEP_UNITS, dim=2)
-        before, own, after = seen[0][:, :-2], seen[1][:, 1:-1], seen[2][:, 2:]
-        return SCORE_GAIN * torch.cat([before, own, after], dim=2) + self.position[steps]
+class _Sampled(torch.autograd.Function):
+    """Gates, of the shape of the mode, and their price (B,), with the gradient written out."""
 
-    def _pooled(self, seen: Tensor, mask: Tensor | None, steps: slice = slice(None)) -> Tensor:
-        """Sum tanh(c) p over the steps, or over a slice of them: (B, K)."""
-        part = _tanh(seen[:, steps]) * self.pool[steps]
-        return zero_padding(part, None if mask is None else mask[:, steps]).sum(dim=1)
+    @staticmethod
+    def forward(ctx, gate, X, mask, read, bias, *weights):
+        read, read_cost, read_drawn = draw(GAIN * read, READ_BOUND)
+        seen = X * read
+        layers = gate.scorer.layers(seen, mask)
+        gates, cost, drawn = draw(gate.scorer.logits(layers[-1], mask, bias), BOUND)
+        ctx.scorer, ctx.price, ctx.read_price = gate.scorer, gate.price, gate.read_price
+        # The weights too, for autograd to notice if they have changed since.
+        ctx.save_for_backward(X, mask, read, seen, *layers, *drawn, *read_drawn, *weights)
+        return gates, torch.add(cost * gate.price, read_cost, alpha=gate.read_price)
 
-    def _score(self, seen: Tensor, pooled: Tensor, newest: Tensor, mask: Tensor | None) -> Tensor:
-        """Score c, what is pooled of it, and the newest step that was read."""
-        whole = self.context(pooled) + SCORE_GAIN * self.newest(newest)
-        h = _tanh(seen + whole[:, None])  # (B, T, K)
-        if not self.over_time:
-            h = masked_mean(h, mask)  # (B, 1, K)
-        return GAIN * (self.bias + self.out(h))
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, of_gates, of_price):
+        X, mask, read, seen, *saved = ctx.saved_tensors
+        layers, drawn, read_drawn = saved[:3], saved[3:8], saved[8:13]
+        of_logits = behind_draw(drawn, BOUND, of_gates, of_price * ctx.price)
+        of_seen, of_bias, of_weights = ctx.scorer.gradients(seen, mask, layers, of_logits)
+        of_read_cost = of_price.sum() * ctx.read_price
+        of_read = (of_seen * X).sum(dim=0)
+        of_read = GAIN * behind_draw(read_drawn, READ_BOUND, of_read, of_read_cost)
+        of_X = of_seen * read if ctx.needs_input_grad[1] else None
+        return None, of_X, None, of_read, of_bias, *of_weights
