@@ -49,9 +49,11 @@ class Schedule(Standing):
 
     1. *Learn* with sampled gates that are free, until the validation error falls no more: below
        what it was at best or, before a quarter of that of predicting the mean is gone, from look to
-       look; or until it is next to none beside that of a linear map. Once that quarter is gone, and
-       again behind learning, *screen*: features without which that error is surely lower (by a
-       standard error, which is within the tolerance) are shut, before more is learnt from them.
+       look; or until it is next to none beside that of a linear map. It ends with the best look or,
+       where none is better than predicting the mean, with the last: few windows may have been
+       learnt by heart, but the gates know more by then. Once that quarter is gone, and again behind
+       learning, *screen*: features without which that error is surely lower (by a standard error,
+       which is within the tolerance) are shut, before more is learnt from them.
        They reopen where they help. From the first screening on, and behind learning at the latest,
        the linear map is slowed: what is linear is known then.
     2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
@@ -270,6 +272,9 @@ class Schedule(Standing):
             is_enough = self.best.loss < enough or self.nothing_is_left(self.best)
             if is_enough or (self.step >= shortest and is_stale):
                 break
+        if self.best.loss >= self.reference:
+            # The best look is that at which it had hardly begun; it knows more of gates by now.
+            self.best = look
         self.go_back_to(self.best)
         self.learnt = self.best
         self.screen()

@@ -774,6 +774,24 @@ def test_learning_goes_on_while_the_error_falls_and_nothing_is_learnt_yet(losses
     assert min(while_learning) == learnt
 
 
+@pytest.mark.parametrize(("first", "ends_with"), [(0.99, 0), (1.0, -1)])  # the mean has 1
+def test_learning_ends_with_its_last_look_where_none_is_better_than_predicting_the_mean(
+    first, ends_with
+):
+    while_learning = []
+
+    def measure(phase):
+        if phase == "learn":
+            while_learning.append(1.3 if while_learning else first)
+        return while_learning[-1], 1.0
+
+    schedule, record = run(measure)
+    steps = [step for step, (phase, _, _) in enumerate(record, start=1) if phase == "learn"]
+    assert len(while_learning) > 1
+    assert schedule.learnt.loss == pytest.approx(while_learning[ends_with])
+    assert schedule.learnt.step == (steps[-1] if ends_with else steps[-1] // len(while_learning))
+
+
 @pytest.mark.parametrize(("linear", "n_looks"), [(1.0, 4), (0.6, 6), (0.01, 9)])
 def test_learning_ends_where_little_is_left_of_what_a_linear_map_leaves(linear, n_looks):
     path = iter([0.9, 0.5, 0.1, 0.019, 0.015, 0.0119, 0.01, 0.005, 0.0001])

@@ -31,11 +31,19 @@ class BottleneckGate(nn.Module):
     bottleneck: a gate that is small, but not 0, is drawn as exactly 0 so often that nothing can
     be sent through it. A closed cell holds 0, the feature's mean in standardised windows.
 
-    The logit is a sum of what holds for all windows, a bias, and what a :class:`Scorer` says about
-    this one: nothing at the start. Gates for all windows are learnt first, and gates of their own
-    where they help. The scorer reads :math:`r \odot x` through read gates :math:`r` (T, F), the
-    same for all windows and drawn likewise: what only steers the gates has a price too.
-    :meth:`steering` says which cells of a window do so.
+    The logit is a sum of what holds for all windows and what a scorer says about this one,
+
+    .. math::
+        \ell_t &= 5\,(b_t + W \tanh(c_t + A \textstyle\sum_s \tanh(c_s) \odot p_s
+                  + 8 N \tilde x_T)) \\
+        c_t &= 8\,[L_1 \tilde x_{t-1};\; L_2 \tilde x_t;\; L_3 \tilde x_{t+1}] + q_t
+
+    with :math:`W = 0` at the start: gates for all windows are learnt first, and gates of their own
+    where they help. A unit of the scorer sees one step, the own or a neighbour: one that saw two
+    would learn to open a cell that means nothing by how great its neighbour is, and so send the
+    neighbour's value as a gate. The scorer reads :math:`\tilde x = r \odot x` through read gates
+    :math:`r` (T, F), the same for all windows and drawn likewise: what only steers the gates has a
+    price too. :meth:`steering` says which cells of a window do so.
 
     Parameters
     ----------

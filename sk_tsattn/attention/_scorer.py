@@ -18,15 +18,9 @@ tanh_backward = torch.ops.aten.tanh_backward.default  # what autograd calls
 
 
 class Scorer(nn.Module):
-    r"""Score the gates of a window by what is read of it.
+    """Score the gates of a window by what is read of it.
 
-    .. math::
-        \ell_t &= 5\,(b_t + W \tanh(c_t + A \textstyle\sum_s \tanh(c_s) \odot p_s + 8 N x_T)) \\
-        c_t &= 8\,[L_1 x_{t-1};\; L_2 x_t;\; L_3 x_{t+1}] + q_t
-
-    W is 0 at the start: all windows have the same gates. A unit sees one step, the own or a
-    neighbour: one that saw two would learn to open a cell that means nothing by how great its
-    neighbour is, and so send the neighbour's value as a gate.
+    The formula is that of :class:`.BottleneckGate`, which has the bias and what is read.
 
     Parameters
     ----------
@@ -37,7 +31,8 @@ class Scorer(nn.Module):
     over_time : bool
         Whether each step has gates of its own. Else the mean of the tanh over the steps is scored.
 
-    **Shape**: X (B, T, F), mask (B, T) or None, b (T, G) or (1, G) → ℓ (B, T, G) or (B, 1, G).
+    **Shape**: X (B, T, F), mask (B, T) or None, bias (T, G) or (1, G) → logits (B, T, G) or
+    (B, 1, G).
 
     Examples
     --------
