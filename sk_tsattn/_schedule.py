@@ -30,6 +30,9 @@ ENOUGH = 0.02
 # Above its peak of many windows the price rises only where that leaves open more than this share of
 # what learning left open: what it closes without need may not reopen.
 SQUEEZED = 0.25
+# Standard errors by which a look of the way up must be better than closed gates. There are several
+# such looks, and it is the luckiest that would count.
+CREDIBLE = 3
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share, and the error is not above that of learning.
 STALE_LOOKS, STALE_GAIN = 3, 0.01
@@ -62,7 +65,7 @@ class Schedule(Standing):
        stays open if the loss without it were more than ν higher (relatively). While next to
        nothing is open, it falls faster.
     4. *Choose* the sparsest look of 2 and 3 whose validation error is at most the share
-       ``tolerance`` above the lowest. A look of 2 counts only if its error is surely, by two
+       ``tolerance`` above the lowest. A look of 2 counts only if its error is surely, by three
        standard errors, below that of the best look at which less than one gate was open in all, if
        there was such a look: many open gates tell the validation part something by chance.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
@@ -351,7 +354,7 @@ class Schedule(Standing):
         return down + [
             look
             for look in up
-            if self.is_closed(look) or not self.does_as_well(nothing, look, SURELY)
+            if self.is_closed(look) or not self.does_as_well(nothing, look, CREDIBLE)
         ]
 
     def _choose(self, path, best):

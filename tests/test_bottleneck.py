@@ -740,6 +740,7 @@ def test_looks_while_the_price_rises_and_while_it_falls_compete(rising, falling,
     ("rising", "falling", "chosen"),
     [
         ((0.9, 2.0, 0.4), (1.0, 0.0), 0.0),  # by chance
+        ((0.9, 2.0, 0.095), (1.0, 0.0), 0.0),  # by 2.5 standard errors: by chance, of several looks
         ((0.9, 2.0, 0.01), (1.0, 0.0), 2.0),
         ((0.9, 2.0, 0.4), (1.0, 1.5), 2.0),  # gates were open throughout
         ((0.9, 0.5, 0.4), (1.0, 0.0), 0.5),  # next to nothing is open there too
