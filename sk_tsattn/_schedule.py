@@ -65,9 +65,10 @@ class Schedule(Standing):
        stays open if the loss without it were more than ν higher (relatively). While next to
        nothing is open, it falls faster.
     4. *Choose* the sparsest look of 2 and 3 whose validation error is at most the share
-       ``tolerance`` above the lowest. A look of 2 counts only if its error is surely, by three
-       standard errors, below that of the best look at which less than one gate was open in all, if
-       there was such a look: many open gates tell the validation part something by chance.
+       ``tolerance`` above the lowest. A look of 2 counts only if its error is surely below that of
+       the best look of 3, by two standard errors, and below that of the best look at which less
+       than one gate was open in all, by three, where these are less open: many open gates tell the
+       validation part something by chance.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows; and so is all steering of a
        feature, the least first: a little of it in many cells is told by all of them together.
@@ -346,15 +347,21 @@ class Schedule(Standing):
         )
 
     def _credible(self, up, down):
-        """Leave out looks of the way up that may be no better, but by chance, than nothing is."""
+        """Leave out looks of the way up that may be better, but by chance, than less open ones."""
         closed = [look for look in up + down if self.is_closed(look)]
-        if not closed:
-            return up + down
-        nothing = min(closed, key=lambda look: look.loss)
+        rivals = [
+            (min(looks, key=lambda look: look.loss), n_errors)
+            for looks, n_errors in ((closed, CREDIBLE), (down, SURELY))
+            if looks
+        ]
         return down + [
             look
             for look in up
-            if self.is_closed(look) or not self.does_as_well(nothing, look, CREDIBLE)
+            if self.is_closed(look)
+            or not any(
+                rival.openness < look.openness and self.does_as_well(rival, look, n_errors)
+                for rival, n_errors in rivals
+            )
         ]
 
     def _choose(self, path, best):
