@@ -728,9 +728,9 @@ def test_the_sparsest_look_within_the_tolerance_is_chosen(tolerance, chosen):
         ((0.2, 0.5), (0.3, 0.1), 0.5),  # much worse, however sparse
         ((0.2, 0.5), (0.201, 0.1), 0.1),
         ((0.2, 0.5), (0.1, 0.9), 0.9),
-        ((0.2, 0.5, 0.0233), (0.21, 0.1), 0.1),  # worse by 1.6 standard errors: by chance
-        ((0.2, 0.5, 0.0185), (0.21, 0.1), 0.5),  # by 2.5
-        ((0.2, 0.1, 0.0233), (0.21, 0.5), 0.1),  # less open needs not be better
+        ((0.2, 2.0, 0.0233), (0.21, 1.5), 1.5),  # worse by 1.6 standard errors: by chance
+        ((0.2, 2.0, 0.0185), (0.21, 1.5), 2.0),  # by 2.5
+        ((0.2, 1.5, 0.0233), (0.21, 2.0), 1.5),  # what is less open need not be surely better
     ],
 )
 def test_looks_while_the_price_rises_and_while_it_falls_compete(rising, falling, chosen):
