@@ -60,8 +60,8 @@ class BottleneckLSTM(nn.Module):
         What sparse attention may cost: training takes the sparsest gates whose validation error
         is at most this share above the lowest that is seen while their price rises and falls, and
         to close in the end what is idle may cost as much again. 0 is the lowest error; more is
-        sparser. Gates that share are not the sparsest, and where all gates close at the highest
-        price, what was open before counts only if its error is surely lower.
+        sparser. Gates that share are not the sparsest, and those that are open while the price
+        rises count only if their error is surely lower than that of fewer.
 
     Raises
     ------
