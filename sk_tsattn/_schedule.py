@@ -68,7 +68,8 @@ class Schedule(Standing):
        ``tolerance`` above the lowest. A look of 2 counts only if its error is surely below that of
        the best look of 3, by two standard errors, and below that of the best look at which less
        than one gate was open in all, by three, where these are less open: many open gates tell the
-       validation part something by chance.
+       validation part something by chance. So must one of 3 where no look of 1 was better than
+       predicting the mean.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows; and so is all steering of a
        feature, the least first: a little of it in many cells is told by all of them together.
@@ -354,9 +355,11 @@ class Schedule(Standing):
             for looks, n_errors in ((closed, CREDIBLE), (down, SURELY))
             if looks
         ]
-        return down + [
+        # Where learning was never better than the mean, all that is open may be by chance.
+        trusted = down if self.learnt.loss < self.reference else []
+        return trusted + [
             look
-            for look in up
+            for look in up + down[len(trusted) :]
             if self.is_closed(look)
             or not any(
                 rival.openness < look.openness and self.does_as_well(rival, look, n_errors)

@@ -85,12 +85,11 @@ class BottleneckGate(nn.Module):
         super().__init__()
         T, F = n_timesteps, n_features
         shape = {"both": (T, F), "time": (T, 1), "feature": (1, F)}[attention_mode]
-        self.over_time = attention_mode != "feature"
         self.price = self.read_price = 0.0
         self.sampled = True
         self.bias = nn.Parameter(torch.full(shape, OPEN / GAIN))  # b
         self.read = nn.Parameter(torch.full((T, F), READ_OPEN / GAIN))  # logits of r
-        self.scorer = Scorer(T, F, shape[1], over_time=self.over_time)
+        self.scorer = Scorer(T, F, shape[1], over_time=attention_mode != "feature")
         self.register_buffer("kept", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("read_kept", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("typical", torch.tensor([[-0.67], [0.67]]).expand(2, F).clone())
@@ -240,7 +239,7 @@ class BottleneckGate(nn.Module):
     def _gates(self, logits: Tensor, mask: Tensor | None) -> Tensor:
         """Give the gates of prediction for logits of the shape of the mode."""
         gates = median(logits, BOUND) * self.kept
-        return zero_padding(gates, mask) if self.over_time else gates
+        return zero_padding(gates, mask) if self.scorer.over_time else gates
 
 
 class _Sampled(torch.autograd.Function):
