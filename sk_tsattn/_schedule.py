@@ -33,6 +33,9 @@ SQUEEZED = 0.25
 # Standard errors by which a look of the way up must be better than closed gates. There are several
 # such looks, and it is the luckiest that would count.
 CREDIBLE = 3
+# Looks of the way up that are better than the best of the way down by this, but not surely, are
+# refit to see whether they are.
+HOPED = 1
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share, and the error is not above that of learning.
 STALE_LOOKS, STALE_GAIN = 3, 0.01
@@ -208,10 +211,11 @@ class Schedule(Standing):
             yield from self._descend("refit", n_refit)
             self.best = self.look(self.step)
         else:
-            if path := self._credible(up, down):
-                best = min(path, key=lambda look: look.loss)
-                self.go_back_to(self._choose(path, best))
-                self.prune(self.usage(), best.loss + self.tolerated(best))
+            if path := self._credible(up, down, SURELY):
+                best = self._take_sparsest(path)
+                hoped = self._credible(up, down, HOPED)
+                if min(look.loss for look in hoped) < best.loss:
+                    yield from self._try(hoped, n_refit)
             if self.best.openness > 0:
                 shares = yield from self._share(n_refit)
                 if not shares:
@@ -347,12 +351,15 @@ class Schedule(Standing):
             and not self.nothing_is_left(path[-1])
         )
 
-    def _credible(self, up, down):
-        """Leave out looks of the way up that may be better, but by chance, than less open ones."""
+    def _credible(self, up, down, n_errors):
+        """Leave out looks of the way up that may be better, but by chance, than less open ones.
+
+        They must be better than the best of the way down by ``n_errors`` standard errors.
+        """
         closed = [look for look in up + down if self.is_closed(look)]
         rivals = [
             (min(looks, key=lambda look: look.loss), n_errors)
-            for looks, n_errors in ((closed, CREDIBLE), (down, SURELY))
+            for looks, n_errors in ((closed, CREDIBLE), (down, n_errors))
             if looks
         ]
         # Where learning was never better than the mean, all that is open may be by chance.
@@ -367,9 +374,30 @@ class Schedule(Standing):
             )
         ]
 
+    def _take_sparsest(self, path):
+        """Let the sparsest look within the tolerance stand, and prune it; give the best look."""
+        best = min(path, key=lambda look: look.loss)
+        self.go_back_to(self._choose(path, best))
+        self.prune(self.usage(), best.loss + self.tolerated(best))
+        return best
+
     def _choose(self, path, best):
         good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]
         return min(good, key=lambda look: look.openness, default=best)
+
+    def _try(self, path, n_steps):
+        """Refit what may be better by chance: it stands if it surely is better then.
+
+        The training windows are more: it must predict them better too.
+        """
+        chosen, of_training = self.best, self.look_back().loss
+        self._take_sparsest(path)
+        if self.look_back().loss < of_training:
+            yield from self._descend("refit", n_steps)
+            if not self.does_as_well(chosen, self.best, SURELY):
+                self.go_back_to(self.best)
+                return
+        self.go_back_to(chosen)
 
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""

@@ -158,12 +158,29 @@ class Standing:
             for threshold in PRUNED:
                 if self.closes(name, used >= threshold, allowed, doubted=doubted):
                     break
+        if not doubted:
+            self._prune_features(allowed)
         gate, (steering, _) = self.network.gate, usage["read_kept"]
         for feature in steering.reshape(-1, steering.shape[-1]).sum(dim=0).argsort().tolist():
             if gate.reading().any():
                 kept = gate.read_kept.clone()
                 kept[..., feature] = False
                 self.closes("read_kept", kept, allowed, doubted=doubted)
+
+    def _prune_features(self, allowed):
+        """Close all gates of some features, the least first, while the error is not above that."""
+        gate = self.network.gate
+        n_features = gate.kept.shape[-1]
+        if n_features == 1:  # the only one, or gates on steps
+            return
+        opened = self.usage()["kept"][0].sum(dim=0)
+        alone = {f: self._without([f]).loss for f in range(n_features) if opened[f] > 0}
+        for feature in sorted(alone, key=lambda feature: alone[feature]):
+            if alone[feature] > allowed:
+                break
+            kept = gate.kept.clone()
+            kept[..., feature] = False
+            self.closes("kept", kept, allowed)
 
     def prune_what_is_not_worth_its_price(self):
         """Close for good what is used in few windows, while the error rises less than the price."""

@@ -12,8 +12,10 @@ hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
-def _seeds_and_threads():
+def _seeds_and_threads(request):
     """Let no test depend on those before it, or on the number of cores."""
+    if hasattr(request.module, "rng"):  # what a file's tests draw their data from
+        request.module.rng = np.random.default_rng(1)
     torch.set_num_threads(1)
     np.random.seed(0)  # noqa: NPY002
     torch.manual_seed(0)
