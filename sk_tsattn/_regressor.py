@@ -209,7 +209,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (where there is a validation
         part), ``lr``, ``seconds``. Losses are mean squared errors of the standardised target: 1
         is the error of predicting the training mean. With ``"bottleneck"`` also the ``phase`` of
-        the training ("learn", "squeeze", "relax", "share", "refit", "doubt"; see
+        the training ("learn", "squeeze", "relax", "try", "share", "refit", "doubt"; see
         :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``price`` of an open gate: the
         relative fall of the loss that it must be worth. Its ``valid_loss`` is that of the weights
         of the moment, at the end of a phase those that it goes back to, while averages over the

@@ -72,10 +72,13 @@ class Schedule(Standing):
        the best look of 3, by two standard errors, and below that of the best look at which less
        than one gate was open in all, by three, where these are less open: many open gates tell the
        validation part something by chance. So must one of 3 where no look of 1 was better than
-       predicting the mean.
+       predicting the mean. *Try* what is below the best of 3 by one standard error only: if it is
+       better, pruned as in 5, at the training windows too, it is refit as in 7, and stands if it
+       then is surely below what was chosen.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
-       nothing, are closed for good, as many as the tolerance allows; and so is all steering of a
-       feature, the least first: a little of it in many cells is told by all of them together.
+       nothing, are closed for good, as many as the tolerance allows; and so are all gates of a
+       feature, the least first, and all its steering: a little in many cells is told by all of
+       them together.
     6. *Share*: of many inputs that say the same, each with noise of its own, a few suffice, and
        which of them are open is chance. All whose inputs are like each other, by their
        correlations, are opened wholly if these can be exchanged: the error surely rises by at most
@@ -393,7 +396,7 @@ class Schedule(Standing):
         chosen, of_training = self.best, self.look_back().loss
         self._take_sparsest(path)
         if self.look_back().loss < of_training:
-            yield from self._descend("refit", n_steps)
+            yield from self._descend("try", n_steps)
             if not self.does_as_well(chosen, self.best, SURELY):
                 self.go_back_to(self.best)
                 return

@@ -153,7 +153,10 @@ class Standing:
         return look
 
     def prune(self, usage, allowed, *, doubted=False):
-        """Close for good what is used in few windows, while the error is no more than allowed."""
+        """Close for good what is used in few windows, while the error is no more than allowed.
+
+        So are all gates of features that are not needed, but not of those there is doubt about.
+        """
         for name, (used, _) in usage.items():
             for threshold in PRUNED:
                 if self.closes(name, used >= threshold, allowed, doubted=doubted):
@@ -170,12 +173,11 @@ class Standing:
     def _prune_features(self, allowed):
         """Close all gates of some features, the least first, while the error is not above that."""
         gate = self.network.gate
-        n_features = gate.kept.shape[-1]
-        if n_features == 1:  # the only one, or gates on steps
+        in_use = gate.kept.reshape(-1, gate.kept.shape[-1]).any(dim=0).nonzero()[:, 0].tolist()
+        if gate.kept.shape[-1] == 1:  # the only one, or gates on steps
             return
-        opened = self.usage()["kept"][0].sum(dim=0)
-        alone = {f: self._without([f]).loss for f in range(n_features) if opened[f] > 0}
-        for feature in sorted(alone, key=lambda feature: alone[feature]):
+        alone = {feature: self._without([feature]).loss for feature in in_use}
+        for feature in sorted(in_use, key=lambda feature: alone[feature]):
             if alone[feature] > allowed:
                 break
             kept = gate.kept.clone()

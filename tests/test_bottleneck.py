@@ -607,13 +607,15 @@ def run(
     steers=False,
     alike=False,
     linear=1.0,
+    known=lambda openness: 1.0,
 ):
     """Run a schedule as training does; return it and a record of (phase, price, step size).
 
     ``measure`` gives the validation loss and the openness in a phase, and how much the losses of
     the windows differ; None is no validation part. Gates that are put back have the openness that
     they had. With ``steers``, a cell steers the gates, and the loss is greater by 1 without it.
-    With ``alike``, the gate can be exchanged at no cost. ``linear`` is the loss of a linear map.
+    With ``alike``, the gate can be exchanged at no cost. ``linear`` is the loss of a linear map,
+    ``known`` gives that of the training windows by how far the gates are open.
     """
     network = FakeNetwork(tolerance=tolerance, steers=steers)
     measured = {}
@@ -637,6 +639,9 @@ def run(
         n_samples=n_samples,
         checked=measure is not None,
         linear=lambda: linear,
+        look_back=lambda: Look(
+            torch.full((2,), known(measured[network.gate.weights])), torch.ones(2), openness=1.0
+        ),
     )
     record = []
     steps = schedule.steps()
@@ -671,7 +676,7 @@ def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(n_epochs, n_batches,
         assert len(record) % n_batches == 0
         assert all(0 <= price <= HIGH_PRICE for _, price, _ in record)
         assert all(0 < size <= 1 for _, _, size in record)
-        order = ["learn", "squeeze", "relax", "share", "refit", "doubt"]
+        order = ["learn", "squeeze", "relax", "try", "share", "refit", "doubt"]
         assert sorted((phase for phase, _, _ in record), key=order.index) == [r[0] for r in record]
         assert schedule.network.gate.sampled
         if measure is not None:
@@ -758,6 +763,33 @@ def test_a_look_of_the_way_up_must_be_surely_better_than_one_at_which_all_is_clo
 
 
 @pytest.mark.parametrize(
+    ("spread", "of_training", "refit", "is_tried", "chosen"),
+    [
+        (0.0233, 0.9, 0.15, True, 2.0),  # better by 1.6 standard errors, surely then
+        (0.0233, 0.9, 0.195, True, 1.5),  # by as much then
+        (0.0233, 1.0, 0.15, False, 1.5),  # not at the training windows, which are more
+        (0.05, 0.9, 0.15, False, 1.5),  # by half a standard error
+    ],
+)
+def test_a_look_of_the_way_up_that_may_be_better_is_refit_to_see_whether_it_is(
+    spread, of_training, refit, is_tried, chosen
+):
+    phases = {
+        "learn": (0.6, 1.0),
+        "squeeze": (0.2, 2.0, spread),
+        "relax": (0.21, 1.5),
+        "try": (refit, 2.0, 0.03),
+    }
+    schedule, record = run(
+        lambda phase: phases.get(phase, (0.5, 1.0)),
+        n_epochs=200,
+        known=lambda openness: of_training if openness == 2 else 1.0,
+    )
+    assert any(phase == "try" for phase, _, _ in record) == is_tried
+    assert schedule.best.openness == chosen
+
+
+@pytest.mark.parametrize(
     ("losses", "learnt"),
     [
         ([0.99, *[1.3] * 5, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.5),  # falls at the seventh
@@ -815,7 +847,7 @@ def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_withou
     X = rng.standard_normal((1500, 2))
     series = Windows.of_rows(X, 3, np.repeat(np.arange(500), 3))
     oldest = np.where(series.complete(), np.roll(X[:, 1], 2), 0)  # of two steps more
-    left = X[:, 0] ** 2 - 1
+    left = np.sign(X[:, 0] * X[:, 1])  # no linear map tells it
 
     def part(which):
         y, weight = (left - oldest)[which, None], rng.uniform(1, 3, 1500)[which]
@@ -1044,6 +1076,30 @@ def test_steering_by_a_feature_is_pruned_as_a_whole_where_that_costs_nothing():
 
 
 @pytest.mark.parametrize(
+    ("costs", "kept"),
+    [
+        ((0.0, 0.7, 0.0), [False, True, False]),
+        ((0.0015, 0.7, 0.001), [True, True, False]),  # together more than a hundredth of 0.2
+        ((-0.01, 0.7, 0.0025), [False, True, True]),  # of what was chosen, not of what is left
+    ],
+)
+def test_features_that_are_not_needed_are_closed_as_a_whole(costs, kept):
+    network = FakeNetwork(n_gates=3)
+
+    def look():
+        if schedule.phase in ("learn", "squeeze"):
+            return Look(torch.ones(2), torch.ones(2), openness=1.0)
+        loss = 0.2 + (torch.tensor(costs) * ~network.gate.kept).sum()
+        return Look(loss * torch.ones(2), torch.ones(2), openness=0.5)
+
+    # No threshold tells which are needed: all are open by the same.
+    for _ in (schedule := learning(network, look)).steps():
+        if schedule.phase == "refit":
+            break
+    assert network.gate.kept.tolist() == kept
+
+
+@pytest.mark.parametrize(
     ("price_of_rare", "openness", "pruned"),
     [(0.0, 0.4, True), (0.5, 0.4, False), (0.0, 0.6, False)],
 )
@@ -1265,6 +1321,8 @@ def test_gates_that_do_not_move_the_prediction_are_closed_in_the_end(
     def measure(phase, kept):
         if phase in ("learn", "squeeze"):
             return 1.0, 1.0
+        if phase == "relax":  # only the refit lets go of them
+            return 0.3 + 0.7 * (not all(kept)), 0.5
         return 0.2 + 0.1 * sum(not kept[gate] for gate in needed), 0.5 * any(kept)
 
     used = (0.9, 0.9, 0.9)
