@@ -33,9 +33,6 @@ SQUEEZED = 0.25
 # Standard errors by which a look of the way up must be better than closed gates. There are several
 # such looks, and it is the luckiest that would count.
 CREDIBLE = 3
-# Looks of the way up that are better than the best of the way down by this, but not surely, are
-# refit to see whether they are.
-HOPED = 1
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share, and the error is not above that of learning.
 STALE_LOOKS, STALE_GAIN = 3, 0.01
@@ -72,9 +69,9 @@ class Schedule(Standing):
        the best look of 3, by two standard errors, and below that of the best look at which less
        than one gate was open in all, by three, where these are less open: many open gates tell the
        validation part something by chance. So must one of 3 where no look of 1 was better than
-       predicting the mean. *Try* what is below the best of 3 by one standard error only: if it is
-       better, pruned as in 5, at the training windows too, it is refit as in 7, and stands if it
-       then is surely below what was chosen.
+       predicting the mean. *Try* a look of 2 that is below the best of 3 by more than the
+       tolerance, but not surely: it is pruned as in 5 and refit as in 7, and stands if it then is
+       surely below what was chosen, and below it at the training windows too.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows; and so are all gates of a
        feature, the least first, and all its steering: a little in many cells is told by all of
@@ -216,7 +213,7 @@ class Schedule(Standing):
         else:
             if path := self._credible(up, down, SURELY):
                 best = self._take_sparsest(path)
-                hoped = self._credible(up, down, HOPED)
+                hoped = self._credible(up, down, 0)
                 if min(look.loss for look in hoped) < best.loss:
                     yield from self._try(hoped, n_refit)
             if self.best.openness > 0:
@@ -357,7 +354,8 @@ class Schedule(Standing):
     def _credible(self, up, down, n_errors):
         """Leave out looks of the way up that may be better, but by chance, than less open ones.
 
-        They must be better than the best of the way down by ``n_errors`` standard errors.
+        They must be better than the best of the way down by ``n_errors`` standard errors, and by
+        more than the tolerance.
         """
         closed = [look for look in up + down if self.is_closed(look)]
         rivals = [
@@ -395,12 +393,10 @@ class Schedule(Standing):
         """
         chosen, of_training = self.best, self.look_back().loss
         self._take_sparsest(path)
-        if self.look_back().loss < of_training:
-            yield from self._descend("try", n_steps)
-            if not self.does_as_well(chosen, self.best, SURELY):
-                self.go_back_to(self.best)
-                return
-        self.go_back_to(chosen)
+        yield from self._descend("try", n_steps)
+        self.go_back_to(self.best)
+        if self.look_back().loss >= of_training or self.does_as_well(chosen, self.best, SURELY):
+            self.go_back_to(chosen)
 
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""

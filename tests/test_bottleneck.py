@@ -763,20 +763,21 @@ def test_a_look_of_the_way_up_must_be_surely_better_than_one_at_which_all_is_clo
 
 
 @pytest.mark.parametrize(
-    ("spread", "of_training", "refit", "is_tried", "chosen"),
+    ("rising", "of_training", "refit", "is_tried", "chosen"),
     [
-        (0.0233, 0.9, 0.15, True, 2.0),  # better by 1.6 standard errors, surely then
-        (0.0233, 0.9, 0.195, True, 1.5),  # by as much then
-        (0.0233, 1.0, 0.15, False, 1.5),  # not at the training windows, which are more
-        (0.05, 0.9, 0.15, False, 1.5),  # by half a standard error
+        ((0.2, 2.0, 0.0233), 0.9, 0.15, True, 2.0),  # better by 1.6 standard errors, surely then
+        ((0.2, 2.0, 0.0233), 0.9, 0.195, True, 1.5),  # by as much then
+        ((0.2, 2.0, 0.0233), 1.0, 0.15, True, 1.5),  # not at the training windows, which are more
+        ((0.2, 2.0, 0.05), 0.9, 0.15, True, 2.0),  # by half a standard error
+        ((0.209, 2.0, 0.0233), 0.9, 0.15, False, 1.5),  # by less than the tolerance
     ],
 )
 def test_a_look_of_the_way_up_that_may_be_better_is_refit_to_see_whether_it_is(
-    spread, of_training, refit, is_tried, chosen
+    rising, of_training, refit, is_tried, chosen
 ):
     phases = {
         "learn": (0.6, 1.0),
-        "squeeze": (0.2, 2.0, spread),
+        "squeeze": rising,
         "relax": (0.21, 1.5),
         "try": (refit, 2.0, 0.03),
     }
