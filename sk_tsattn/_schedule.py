@@ -359,8 +359,8 @@ class Schedule(Standing):
         """
         closed = [look for look in up + down if self.is_closed(look)]
         rivals = [
-            (min(looks, key=lambda look: look.loss), n_errors)
-            for looks, n_errors in ((closed, CREDIBLE), (down, n_errors))
+            (min(looks, key=lambda look: look.loss), n)
+            for looks, n in ((closed, CREDIBLE), (down, n_errors))
             if looks
         ]
         # Where learning was never better than the mean, all that is open may be by chance.
@@ -370,21 +370,18 @@ class Schedule(Standing):
             for look in up + down[len(trusted) :]
             if self.is_closed(look)
             or not any(
-                rival.openness < look.openness and self.does_as_well(rival, look, n_errors)
-                for rival, n_errors in rivals
+                rival.openness < look.openness and self.does_as_well(rival, look, n)
+                for rival, n in rivals
             )
         ]
 
     def _take_sparsest(self, path):
         """Let the sparsest look within the tolerance stand, and prune it; give the best look."""
         best = min(path, key=lambda look: look.loss)
-        self.go_back_to(self._choose(path, best))
+        good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]
+        self.go_back_to(min(good, key=lambda look: look.openness, default=best))
         self.prune(self.usage(), best.loss + self.tolerated(best))
         return best
-
-    def _choose(self, path, best):
-        good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]
-        return min(good, key=lambda look: look.openness, default=best)
 
     def _try(self, path, n_steps):
         """Refit what may be better by chance: it stands if it surely is better then.

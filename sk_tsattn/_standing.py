@@ -173,9 +173,9 @@ class Standing:
     def _prune_features(self, allowed):
         """Close all gates of some features, the least first, while the error is not above that."""
         gate = self.network.gate
-        in_use = gate.kept.reshape(-1, gate.kept.shape[-1]).any(dim=0).nonzero()[:, 0].tolist()
         if gate.kept.shape[-1] == 1:  # the only one, or gates on steps
             return
+        in_use = gate.kept.reshape(-1, gate.kept.shape[-1]).any(dim=0).nonzero()[:, 0].tolist()
         alone = {feature: self._without([feature]).loss for feature in in_use}
         for feature in sorted(in_use, key=lambda feature: alone[feature]):
             if alone[feature] > allowed:
