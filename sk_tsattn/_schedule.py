@@ -69,9 +69,10 @@ class Schedule(Standing):
        the best look of 3, by two standard errors, and below that of the best look at which less
        than one gate was open in all, by three, where these are less open: many open gates tell the
        validation part something by chance. So must one of 3 where no look of 1 was better than
-       predicting the mean. *Try* a look of 2 that is below the best of 3 by more than the
-       tolerance, but not surely: it is pruned as in 5 and refit as in 7, and stands if it then is
-       surely below what was chosen, and below it at the training windows too.
+       predicting the mean. *Try* a look of 2, or that of 1, that is below the best of 3 by more
+       than the tolerance, but not surely: it is pruned as in 5 and refit as in 7, and stands if it
+       then is surely below what was chosen, refit likewise, and at the training windows not above
+       it by more than 8 allows.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows; and so are all gates of a
        feature, the least first, and all its steering: a little in many cells is told by all of
@@ -213,7 +214,7 @@ class Schedule(Standing):
         else:
             if path := self._credible(up, down, SURELY):
                 best = self._take_sparsest(path)
-                hoped = self._credible(up, down, 0)
+                hoped = self._credible([self.learnt, *up], down, 0)
                 if min(look.loss for look in hoped) < best.loss:
                     yield from self._try(hoped, n_refit)
             if self.best.openness > 0:
@@ -386,14 +387,19 @@ class Schedule(Standing):
     def _try(self, path, n_steps):
         """Refit what may be better by chance: it stands if it surely is better then.
 
-        The training windows are more: it must predict them better too.
+        The training windows are more: there it may be worse by next to nothing.
         """
-        chosen, of_training = self.best, self.look_back().loss
+        chosen = self.best
+        allowed = self.look_back().loss + self.network.tolerance * self.reference
         self._take_sparsest(path)
         yield from self._descend("try", n_steps)
         self.go_back_to(self.best)
-        if self.look_back().loss >= of_training or self.does_as_well(chosen, self.best, SURELY):
-            self.go_back_to(chosen)
+        tried, is_by_chance = self.best, self.look_back().loss > allowed
+        self.go_back_to(chosen)
+        if is_by_chance or self.does_as_well(chosen, tried, SURELY):
+            return
+        yield from self._descend("try", n_steps)  # as fair to what was chosen
+        self.go_back_to(chosen if self.does_as_well(self.best, tried, SURELY) else tried)
 
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
