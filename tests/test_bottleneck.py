@@ -875,6 +875,7 @@ def test_the_price_falls_to_its_low_end_where_what_was_learnt_is_not_yet_back(le
         "learn": (learnt, 1.0),
         "squeeze": (1.0, 1.0),
         "relax": (0.5, 1.0),
+        "try": (0.5, 1.0),
         "refit": (0.5, 1.0),
     }
     _, record = run(phases.get, n_epochs=200)
@@ -890,6 +891,7 @@ def test_the_price_falls_faster_while_less_than_one_gate_is_open():
             "learn": (0.4, 1.0),
             "squeeze": (1.0, 1.0),
             "relax": (0.5, openness),
+            "try": (0.5, openness),
             "refit": (0.5, openness),
         }
         _, record = run(phases.get, n_epochs=200)
