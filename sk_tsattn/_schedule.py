@@ -1,7 +1,6 @@
 """How a bottleneck is trained: in phases, by what looks at its error say."""
 
 from functools import partial
-from typing import Any
 
 from ._looks import Look
 from ._prices import HIGH_PRICE, prices, set_prices
@@ -30,9 +29,6 @@ ENOUGH = 0.02
 # Above its peak of many windows the price rises only where that leaves open more than this share of
 # what learning left open: what it closes without need may not reopen.
 SQUEEZED = 0.25
-# Standard errors by which a look of the way up must be better than closed gates. There are several
-# such looks, and it is the luckiest that would count.
-CREDIBLE = 3
 # The falling price has had its effect where the best of this many looks is not better than those
 # before by this share, and the error is not above that of learning.
 STALE_LOOKS, STALE_GAIN = 3, 0.01
@@ -183,7 +179,6 @@ class Schedule(Standing):
         self.look_back = look_back
         self.low_price, self.high_price = prices(n_samples, checked=checked)
         self.step = 0
-        self.learnt: Any = None  # the look that learning ended with
         self.phase = "learn"
         self.step_size = 1.0  # share of the optimizer's own
         self.reset_optimizer = reset_optimizer
@@ -212,9 +207,9 @@ class Schedule(Standing):
             yield from self._descend("refit", n_refit)
             self.best = self.look(self.step)
         else:
-            if path := self._credible(up, down, SURELY):
-                best = self._take_sparsest(path)
-                hoped = self._credible([self.learnt, *up], down, 0)
+            if path := self.credible(up, down, SURELY):
+                best = self.take_sparsest(path)
+                hoped = self.credible([self.learnt, *up], down, 0)
                 if min(look.loss for look in hoped) < best.loss:
                     yield from self._try(hoped, n_refit)
             if self.best.openness > 0:
@@ -352,46 +347,14 @@ class Schedule(Standing):
             and not self.nothing_is_left(path[-1])
         )
 
-    def _credible(self, up, down, n_errors):
-        """Leave out looks of the way up that may be better, but by chance, than less open ones.
-
-        They must be better than the best of the way down by ``n_errors`` standard errors, and by
-        more than the tolerance.
-        """
-        closed = [look for look in up + down if self.is_closed(look)]
-        rivals = [
-            (min(looks, key=lambda look: look.loss), n)
-            for looks, n in ((closed, CREDIBLE), (down, n_errors))
-            if looks
-        ]
-        # Where learning was never better than the mean, all that is open may be by chance.
-        trusted = down if self.learnt.loss < self.reference else []
-        return trusted + [
-            look
-            for look in up + down[len(trusted) :]
-            if self.is_closed(look)
-            or not any(
-                rival.openness < look.openness and self.does_as_well(rival, look, n)
-                for rival, n in rivals
-            )
-        ]
-
-    def _take_sparsest(self, path):
-        """Let the sparsest look within the tolerance stand, and prune it; give the best look."""
-        best = min(path, key=lambda look: look.loss)
-        good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]
-        self.go_back_to(min(good, key=lambda look: look.openness, default=best))
-        self.prune(self.usage(), best.loss + self.tolerated(best))
-        return best
-
     def _try(self, path, n_steps):
         """Refit what may be better by chance: it stands if it surely is better then.
 
         The training windows are more: there it may be worse by next to nothing.
         """
         chosen = self.best
-        allowed = self.look_back().loss + self.network.tolerance * self.reference
-        self._take_sparsest(path)
+        allowed = self.look_back().loss + self.in_doubt()
+        self.take_sparsest(path)
         yield from self._descend("try", n_steps)
         self.go_back_to(self.best)
         tried, is_by_chance = self.best, self.look_back().loss > allowed
@@ -461,7 +424,7 @@ class Schedule(Standing):
     def _doubt(self, n_steps):
         """Close what there is doubt about, if what is left then does as well."""
         refit, usage = self.best, self.usage()
-        doubt = self.network.tolerance * self.reference
+        doubt = self.in_doubt()
         learnt = self.look_back().loss
         self.prune(usage, refit.loss + self.tolerated(refit) + doubt, doubted=True)
         if self.best is refit:

@@ -18,7 +18,10 @@ FORGOTTEN = 0.25
 # Inputs say the same if exchanging them raises the error by no more than this share of it, and of
 # what was learnt; or than this share of the error of predicting the mean.
 EXCHANGED, LEAST_EXCHANGED = 0.15, 0.001
-# Standard errors that make sure what exchanging and sharing do to the error.
+# Standard errors by which a look of the way up must be better than closed gates. There are several
+# such looks, and it is the luckiest that would count.
+CREDIBLE = 3
+# Standard errors that make sure what exchanging, sharing and more open gates do to the error.
 SURELY = 2
 # Of the error of predicting the mean: nothing is left to learn.
 NOTHING_LEFT = 0.0002
@@ -51,6 +54,9 @@ class Standing:
     ----------
     best : Look or None
         That which stands.
+
+    learnt : Look or None
+        That which learning ended with.
     """
 
     def __init__(self, network, *, n_batches, look, usage, moves, close, average, reference):
@@ -63,6 +69,7 @@ class Standing:
         self.average = average
         self.reference = reference
         self.best: Any = None
+        self.learnt: Any = None
 
     def look(self, step):
         """Look at the network, at its averaged weights, which are those of a step."""
@@ -95,6 +102,42 @@ class Standing:
         """Say whether a look's error is not above another's, by more than counts."""
         excess, error = look.excess(other)
         return excess <= max(n_errors * error, self.tolerated(other))
+
+    def in_doubt(self):
+        """Give the error that there is doubt about, as a validation part hardly tells it."""
+        return self.network.tolerance * self.reference
+
+    def credible(self, up, down, n_errors):
+        """Leave out looks of the way up that may be better, but by chance, than less open ones.
+
+        They must be better than the best of the way down by ``n_errors`` standard errors, and by
+        more than the tolerance.
+        """
+        closed = [look for look in up + down if self.is_closed(look)]
+        rivals = [
+            (min(looks, key=lambda look: look.loss), n)
+            for looks, n in ((closed, CREDIBLE), (down, n_errors))
+            if looks
+        ]
+        # Where learning was never better than the mean, all that is open may be by chance.
+        trusted, judged = (down, up) if self.learnt.loss < self.reference else ([], up + down)
+        return trusted + [
+            look
+            for look in judged
+            if self.is_closed(look)
+            or not any(
+                rival.openness < look.openness and self.does_as_well(rival, look, n)
+                for rival, n in rivals
+            )
+        ]
+
+    def take_sparsest(self, path):
+        """Let the sparsest look within the tolerance stand, and prune it; give the best look."""
+        best = min(path, key=lambda look: look.loss)
+        good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]
+        self.go_back_to(min(good, key=lambda look: look.openness, default=best))
+        self.prune(self.usage(), best.loss + self.tolerated(best))
+        return best
 
     def closes(self, name, kept, allowed, wider=WIDER, *, doubted=False):
         """Close for good what is not kept, if the error then is no more than allowed.
@@ -145,9 +188,7 @@ class Standing:
 
     def _without(self, features):
         """Look at the best weights with all gates of some features closed."""
-        kept = self.network.gate.kept.clone()
-        kept[..., features] = False
-        self.close("kept", kept)
+        self.close("kept", self._all_but("kept", features))
         look = self.look_at()
         self.network.load_state_dict(self.best.state)
         return look
@@ -166,12 +207,14 @@ class Standing:
         gate, (steering, _) = self.network.gate, usage["read_kept"]
         for feature in steering.reshape(-1, steering.shape[-1]).sum(dim=0).argsort().tolist():
             if gate.reading().any():
-                kept = gate.read_kept.clone()
-                kept[..., feature] = False
+                kept = self._all_but("read_kept", feature)
                 self.closes("read_kept", kept, allowed, doubted=doubted)
 
     def _prune_features(self, allowed):
-        """Close all gates of some features, the least first, while the error is not above that."""
+        """Close all gates of some features, the least first, while the error is not above that.
+
+        Those without which alone it is stay, whatever else is closed.
+        """
         gate = self.network.gate
         if gate.kept.shape[-1] == 1:  # the only one, or gates on steps
             return
@@ -180,9 +223,13 @@ class Standing:
         for feature in sorted(in_use, key=lambda feature: alone[feature]):
             if alone[feature] > allowed:
                 break
-            kept = gate.kept.clone()
-            kept[..., feature] = False
-            self.closes("kept", kept, allowed)
+            self.closes("kept", self._all_but("kept", feature), allowed)
+
+    def _all_but(self, name, features):
+        """Say what is kept but for some features; ``name`` as in :meth:`closes`."""
+        kept = getattr(self.network.gate, name).clone()
+        kept[..., features] = False
+        return kept
 
     def prune_what_is_not_worth_its_price(self):
         """Close for good what is used in few windows, while the error rises less than the price."""

@@ -1089,7 +1089,7 @@ def test_steering_by_a_feature_is_pruned_as_a_whole_where_that_costs_nothing():
     [
         ((0.0, 0.7, 0.0), [False, True, False]),
         ((0.0015, 0.7, 0.001), [True, True, False]),  # together more than a hundredth of 0.2
-        ((-0.01, 0.7, 0.0025), [False, True, True]),  # of what was chosen, not of what is left
+        ((-0.01, 0.7, 0.0025), [False, True, True]),  # alone it costs more, whatever else is closed
     ],
 )
 def test_features_that_are_not_needed_are_closed_as_a_whole(costs, kept):

@@ -39,14 +39,16 @@ class BottleneckLSTM(nn.Module):
     shut that only do harm; *squeeze*, the price rising until only what is worth a lot stays open;
     *relax*, the price falling and gates reopening in the order of their worth; then the sparsest
     gates within ``tolerance`` are taken, those used next to nowhere and features that are not
-    needed are closed for good, and the rest is *refit* without noise; then what there is *doubt*
-    about is closed too, and at last what is *idle*: open gates that the network has learnt to
-    ignore. Where the same gates for all windows do as well as steered ones, or fewer gates as well
-    as more, those stand. Where inputs say the same, each with noise of its own, so that they can be
-    exchanged at next to no cost in error, all of their gates *share* instead, wholly open: a few
-    would do, and which would be chance. The weights that are compared, and kept, are averages over
-    the last steps (Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging",
-    SIAM J. Control Optim. 1992), whose error jitters less.
+    needed are closed for good, and the rest is *refit* without noise; before that, what validated
+    better, but not surely, while more was open is *tried*: it is refit and stands if it surely is
+    better then; behind it, what there is *doubt* about is closed too, and at last what is *idle*:
+    open gates that the network has learnt to ignore. Where the same gates for all windows do as
+    well as steered ones, or fewer gates as well as more, those stand. Where inputs say the same,
+    each with noise of its own, so that they can be exchanged at next to no cost in error, all of
+    their gates *share* instead, wholly open: a few would do, and which would be chance. The weights
+    that are compared, and kept, are averages over the last steps (Polyak and Juditsky,
+    "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control Optim. 1992), whose
+    error jitters less.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class BottleneckLSTM(nn.Module):
         is at most this share above the lowest that is seen while their price rises and falls, and
         to close in the end what is idle may cost as much again. 0 is the lowest error; more is
         sparser. Gates that share are not the sparsest, and those that are open while the price
-        rises count only if their error is surely lower than that of fewer.
+        rises count only if their error is surely lower than that of fewer, at once or once refit.
 
     Raises
     ------
