@@ -4,7 +4,7 @@ from functools import partial
 
 from ._looks import Look
 from ._prices import HIGH_PRICE, prices, set_prices
-from ._standing import SURELY, WIDEST, Standing
+from ._standing import NOTHING_LEFT, SURELY, WIDEST, Standing
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
@@ -26,6 +26,9 @@ PATIENCE, RISE_PATIENCE, LONG_PATIENCE = 0.3, 0.6, 1.2
 # by then, and is learnt on in all phases. Not of that of predicting the mean: what is linear is
 # learnt in no time, and what else there is may be little, and need long.
 ENOUGH = 0.02
+# Behind the second screening it goes on where the error is below this share of that of predicting
+# the mean. Where more is left, most of that is noise, and to go on would gain nothing.
+KNOWN = 0.25
 # Above its peak of many windows the price rises only where that leaves open more than this share of
 # what learning left open: what it closes without need may not reopen.
 SQUEEZED = 0.25
@@ -52,9 +55,11 @@ class Schedule(Standing):
        where none is better than predicting the mean, with the last: few windows may have been
        learnt by heart, but the gates know more by then. Once that quarter is gone, and again behind
        learning, *screen*: features without which that error is surely lower (by a standard error,
-       which is within the tolerance) are shut, before more is learnt from them.
-       They reopen where they help. From the first screening on, and behind learning at the latest,
-       the linear map is slowed: what is linear is known then.
+       which is within the tolerance) are shut, before more is learnt from them. They reopen where
+       they help. Where less than a quarter is left, it learns on from the best look, without what
+       the second screening shut, and screens once more, as long as that brings a better one.
+       From the first screening on, and behind learning at the latest, the linear map is slowed:
+       what is linear is known then.
     2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
     3. *Relax*: the price falls geometrically, and gates reopen in the order of their worth. The
        price is in shares of the loss, so that it means the same on any data: at price ν a gate
@@ -254,8 +259,30 @@ class Schedule(Standing):
             yield from self._take(longest)
             return longest
         shortest = min(LEARN_LOOKS * self.every, longest)
-        enough = ENOUGH * self.linear()
-        n_stale, before, learnt = 0, float("inf"), False
+        enough = max(ENOUGH * self.linear(), NOTHING_LEFT * self.reference)
+        end = yield from self._learn_until_stale(longest, shortest, enough)
+        if self.best.loss >= self.reference:
+            # The best look is that at which it had hardly begun; it knows more of gates by now.
+            self.best = end
+        n_learnt, is_new = max(self.best.step, shortest), True
+        known = KNOWN * self.reference
+        # Whatever follows goes on from the best look, without what is harmful there.
+        while self._has_shut() and is_new and enough <= self.best.loss < known:
+            before = self.best
+            yield from self._learn_until_stale(longest, shortest, enough)
+            is_new = self.best is not before
+        self.learnt = self.best
+        return n_learnt
+
+    def _has_shut(self):
+        """Go back to the best look, and say whether features are shut there."""
+        self.go_back_to(self.best)
+        return self.screen()
+
+    def _learn_until_stale(self, longest, shortest, enough):
+        """Learn until it is enough, or until the best look is old; give the last look."""
+        learnt = self.best is not None
+        n_stale, before, look = 0, float("inf"), self.best
         while self.step < longest:
             yield from self._take(min(self.every, longest - self.step))
             look = self.look(self.step)
@@ -274,16 +301,9 @@ class Schedule(Standing):
             still_falls = not learnt and look.loss < (1 - GAIN) * before
             before = look.loss
             is_stale = n_stale >= patience * self.n_iter_no_change and not still_falls
-            is_enough = self.best.loss < enough or self.nothing_is_left(self.best)
-            if is_enough or (self.step >= shortest and is_stale):
+            if self.best.loss < enough or (self.step >= shortest and is_stale):
                 break
-        if self.best.loss >= self.reference:
-            # The best look is that at which it had hardly begun; it knows more of gates by now.
-            self.best = look
-        self.go_back_to(self.best)
-        self.learnt = self.best
-        self.screen()
-        return max(self.best.step, shortest)
+        return look
 
     def _squeeze(self, n_steps, n_spare):
         """Let the price rise, higher while that leaves much open, and look at what it leaves."""

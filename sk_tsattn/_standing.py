@@ -161,13 +161,13 @@ class Standing:
         return True
 
     def screen(self):
-        """Shut features, the worst first, without which the error is surely lower.
+        """Shut features, the worst first, without which the error is surely lower; say if any.
 
         The best look is judged; shut are the gates of the weights that training goes on with.
         """
         n_features = self.network.gate.kept.shape[-1]
         if n_features == 1:  # the only one, or gates on steps
-            return
+            return False
         training = copy.deepcopy(self.network.state_dict())
         self.network.load_state_dict(self.best.state)
         alone = {feature: self._without([feature]) for feature in range(n_features)}
@@ -185,6 +185,7 @@ class Standing:
         if shut:
             self.network.gate.shut(shut)
             self.average.forget()
+        return bool(shut)
 
     def _without(self, features):
         """Look at the best weights with all gates of some features closed."""
