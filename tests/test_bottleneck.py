@@ -1013,6 +1013,36 @@ def test_features_without_which_the_error_is_surely_lower_are_shut_behind_learni
     assert network.gate.kept.all()  # not for good
 
 
+@pytest.mark.parametrize(
+    ("left", "gain", "n_screened"),
+    [
+        (0.24, 0.06, 4),  # at its first look, behind learning, and twice behind going on
+        (0.24, 0.04, 3),  # going on brought nothing better
+        (0.26, 0.06, 2),  # most of that may be noise
+    ],
+)
+def test_learning_goes_on_without_what_was_shut_while_that_is_better_and_little_is_left(
+    left, gain, n_screened
+):
+    network = FakeNetwork(n_gates=2)
+
+    def look():
+        n_gains = max(0, min(len(network.shut) - 1, 1))  # the first to be shut does no good
+        loss = left * (1 - gain) ** n_gains - 0.02 * left * (~network.gate.kept[1])
+        openness = 1.0 if schedule.phase == "learn" else 0.1
+        return Look(loss * torch.ones(2), torch.ones(2), openness)
+
+    schedule = learning(network, look)
+    n_squeezed = 0
+    for _ in schedule.steps():
+        n_squeezed += schedule.phase == "squeeze"
+        if schedule.phase == "relax":
+            break
+    assert network.shut == [1] * n_screened
+    assert schedule.learnt.loss == pytest.approx(left * (1 - gain if n_screened == 4 else 1))
+    assert n_squeezed == 2 * schedule.every  # half of learning, without what went on
+
+
 def test_features_that_do_harm_are_shut_while_much_is_left_to_learn():
     network, shut, judged = nn.Linear(1, 1, bias=False), [], []
     network.slow_map = lambda: None
