@@ -8,7 +8,7 @@ from ._standing import NOTHING_LEFT, SURELY, WIDEST, Standing
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
 # an epoch, and at most a share of the whole training.
-LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 1, 1 / 40
+LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 40, 1, 1 / 40
 # Weights are averaged over so many steps, or this share of those between two looks if fewer.
 AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
 # Of the whole training, what the phases may take. Without a validation part they take it.
