@@ -7,8 +7,10 @@ from ._prices import HIGH_PRICE, prices, set_prices
 from ._standing import NOTHING_LEFT, SURELY, WIDEST, Standing
 
 # Optimisation steps between two looks at the validation part: at least these, at least a share of
-# an epoch, and at most a share of the whole training.
-LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 40, 1, 1 / 40
+# an epoch, and at most a share of the whole training. Behind learning they are at least the second
+# number where much error is left: the phases, which take so many looks, are shorter then. Noisy
+# targets lose nothing by it, but where little is left, to hurry leaves gates open.
+LOOK_STEPS, NOISY_LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 40, 1, 1 / 40
 # Weights are averaged over so many steps, or this share of those between two looks if fewer.
 AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
 # Of the whole training, what the phases may take. Without a validation part they take it.
@@ -27,7 +29,8 @@ PATIENCE, RISE_PATIENCE, LONG_PATIENCE = 0.3, 0.6, 1.2
 # learnt in no time, and what else there is may be little, and need long.
 ENOUGH = 0.02
 # Behind the second screening it goes on where the error is below this share of that of predicting
-# the mean. Where more is left, most of that is noise, and to go on would gain nothing.
+# the mean. Where more is left, most of that is likely to be noise: to go on would gain nothing, and
+# the phases that follow are shorter.
 KNOWN = 0.25
 # Above its peak of many windows the price rises only where that leaves open more than this share of
 # what learning left open: what it closes without need may not reopen.
@@ -164,8 +167,8 @@ class Schedule(Standing):
         linear,
         look_back,
     ):
-        longest = max(1, int(LOOK_SHARE * n_steps))
-        self.every = min(max(LOOK_STEPS, int(LOOK_EPOCHS * n_batches)), longest)
+        self.n_steps = n_steps
+        self.every = self._between_looks(n_batches, LOOK_STEPS)
         super().__init__(
             network,
             n_batches=n_batches,
@@ -176,7 +179,6 @@ class Schedule(Standing):
             average=average(max(1, min(AVERAGED_STEPS, int(AVERAGED_SHARE * self.every)))),
             reference=reference,
         )
-        self.n_steps = n_steps
         self.n_iter_no_change = n_iter_no_change
         self.checked = checked
         self.interchange = interchange
@@ -189,10 +191,17 @@ class Schedule(Standing):
         self.reset_optimizer = reset_optimizer
         self.done = False
 
+    def _between_looks(self, n_batches, n_least):
+        """Say how many steps there are from one look to the next."""
+        longest = max(1, int(LOOK_SHARE * self.n_steps))
+        return min(max(n_least, int(LOOK_EPOCHS * n_batches)), longest)
+
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
         n_learnt = yield from self._learn()
         self.network.slow_map()
+        if self.checked and self.learnt.loss >= KNOWN * self.reference:
+            self.every = self._between_looks(self.n_batches, NOISY_LOOK_STEPS)
         n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
         left = max(2, self.n_steps - self.step - n_refit)
         if not self.checked:

@@ -1018,7 +1018,7 @@ def test_features_without_which_the_error_is_surely_lower_are_shut_behind_learni
     [
         (0.24, 0.06, 4),  # at its first look, behind learning, and twice behind going on
         (0.24, 0.04, 3),  # going on brought nothing better
-        (0.26, 0.06, 2),  # most of that may be noise
+        (0.26, 0.06, 2),  # most of that may be noise: phases are shorter, too
     ],
 )
 def test_learning_goes_on_without_what_was_shut_while_that_is_better_and_little_is_left(
@@ -1040,7 +1040,8 @@ def test_learning_goes_on_without_what_was_shut_while_that_is_better_and_little_
             break
     assert network.shut == [1] * n_screened
     assert schedule.learnt.loss == pytest.approx(left * (1 - gain if n_screened == 4 else 1))
-    assert n_squeezed == 2 * schedule.every  # half of learning, without what went on
+    assert n_squeezed == 4 * 50 / 2  # half of the four looks of learning, without what went on
+    assert schedule.every == (50 if left < 0.25 else 40)
 
 
 def test_features_that_do_harm_are_shut_while_much_is_left_to_learn():
