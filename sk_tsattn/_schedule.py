@@ -60,7 +60,8 @@ class Schedule(Standing):
        learning, *screen*: features without which that error is surely lower (by a standard error,
        which is within the tolerance) are shut, before more is learnt from them. They reopen where
        they help. Where less than a quarter is left, it learns on from the best look, without what
-       the second screening shut, and screens once more, as long as that brings a better one.
+       the second screening shut, and screens once more, as long as that brings a better one; where
+       more is left, most of it is likely to be noise, and all that follows is shorter.
        From the first screening on, and behind learning at the latest, the linear map is slowed:
        what is linear is known then.
     2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
@@ -167,8 +168,7 @@ class Schedule(Standing):
         linear,
         look_back,
     ):
-        self.n_steps = n_steps
-        self.every = self._between_looks(n_batches, LOOK_STEPS)
+        self.every = _between_looks(LOOK_STEPS, n_batches, n_steps)
         super().__init__(
             network,
             n_batches=n_batches,
@@ -179,6 +179,7 @@ class Schedule(Standing):
             average=average(max(1, min(AVERAGED_STEPS, int(AVERAGED_SHARE * self.every)))),
             reference=reference,
         )
+        self.n_steps = n_steps
         self.n_iter_no_change = n_iter_no_change
         self.checked = checked
         self.interchange = interchange
@@ -191,17 +192,12 @@ class Schedule(Standing):
         self.reset_optimizer = reset_optimizer
         self.done = False
 
-    def _between_looks(self, n_batches, n_least):
-        """Say how many steps there are from one look to the next."""
-        longest = max(1, int(LOOK_SHARE * self.n_steps))
-        return min(max(n_least, int(LOOK_EPOCHS * n_batches)), longest)
-
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
         n_learnt = yield from self._learn()
         self.network.slow_map()
-        if self.checked and self.learnt.loss >= KNOWN * self.reference:
-            self.every = self._between_looks(self.n_batches, NOISY_LOOK_STEPS)
+        if self.checked and not self._is_known(self.learnt):
+            self.every = _between_looks(NOISY_LOOK_STEPS, self.n_batches, self.n_steps)
         n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
         left = max(2, self.n_steps - self.step - n_refit)
         if not self.checked:
@@ -274,14 +270,19 @@ class Schedule(Standing):
             # The best look is that at which it had hardly begun; it knows more of gates by now.
             self.best = end
         n_learnt, is_new = max(self.best.step, shortest), True
-        known = KNOWN * self.reference
         # Whatever follows goes on from the best look, without what is harmful there.
-        while self._has_shut() and is_new and enough <= self.best.loss < known:
+        while (
+            self._has_shut() and is_new and self.best.loss >= enough and self._is_known(self.best)
+        ):
             before = self.best
             yield from self._learn_until_stale(longest, shortest, enough)
             is_new = self.best is not before
         self.learnt = self.best
         return n_learnt
+
+    def _is_known(self, look):
+        """Say whether little is left, beside the error of predicting the mean."""
+        return look.loss < KNOWN * self.reference
 
     def _has_shut(self):
         """Go back to the best look, and say whether features are shut there."""
@@ -504,6 +505,11 @@ class Schedule(Standing):
             excess, error = look.excess(before)
             if excess <= error:
                 self.best = look
+
+
+def _between_looks(n_least, n_batches, n_steps):
+    """Say how many steps there are from one look to the next, in a training of ``n_steps``."""
+    return min(max(n_least, int(LOOK_EPOCHS * n_batches)), max(1, int(LOOK_SHARE * n_steps)))
 
 
 def _between(first, last, share):
