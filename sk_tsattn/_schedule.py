@@ -11,6 +11,9 @@ from ._standing import NOTHING_LEFT, SURELY, WIDEST, Standing
 # number where much error is left: the phases, which take so many looks, are shorter then. Noisy
 # targets lose nothing by it, but where little is left, to hurry leaves gates open.
 LOOK_STEPS, NOISY_LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 40, 1, 1 / 40
+# While the price rises to its peak there are so many times as many: most gates close within a few
+# steps, and what is best is often in between.
+SQUEEZE_LOOKS = 2
 # Weights are averaged over so many steps, or this share of those between two looks if fewer.
 AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
 # Of the whole training, what the phases may take. Without a validation part they take it.
@@ -71,13 +74,13 @@ class Schedule(Standing):
        nothing is open, it falls faster.
     4. *Choose* the sparsest look of 2 and 3 whose validation error is at most the share
        ``tolerance`` above the lowest. A look of 2 counts only if its error is surely below that of
-       the best look of 3, by two standard errors, and below that of the best look at which less
-       than one gate was open in all, by three, where these are less open: many open gates tell the
-       validation part something by chance. So must one of 3 where no look of 1 was better than
-       predicting the mean. *Try* a look of 2, or that of 1, that is below the best of 3 by more
-       than the tolerance, but not surely: it is pruned as in 5 and refit as in 7, and stands if it
-       then is surely below what was chosen, refit likewise, and at the training windows not above
-       it by more than 8 allows.
+       the best look of 3, by two standard errors (one where less than a quarter is left), and below
+       that of the best look at which less than one gate was open in all, by three, where these are
+       less open: many open gates tell the validation part something by chance. So must one of 3
+       where no look of 1 was better than predicting the mean. *Try* a look of 2, or that of 1,
+       that is below the best of 3 by more than the tolerance, but not surely: it is pruned as in 5
+       and refit as in 7, and stands if it then is surely below what was chosen, refit likewise, and
+       at the training windows not above it by more than 8 allows.
     5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
        nothing, are closed for good, as many as the tolerance allows; and so are all gates of a
        feature, the least first, and all its steering: a little in many cells is told by all of
@@ -217,7 +220,7 @@ class Schedule(Standing):
             yield from self._descend("refit", n_refit)
             self.best = self.look(self.step)
         else:
-            if path := self.credible(up, down, SURELY):
+            if path := self.credible(up, down, self._surely()):
                 best = self.take_sparsest(path)
                 hoped = self.credible([self.learnt, *up], down, 0)
                 if min(look.loss for look in hoped) < best.loss:
@@ -284,6 +287,13 @@ class Schedule(Standing):
         """Say whether little is left, beside the error of predicting the mean."""
         return look.loss < KNOWN * self.reference
 
+    def _surely(self):
+        """Say how many standard errors make a look of the way up surely better.
+
+        Where little is left, little of that is noise.
+        """
+        return 1 if self._is_known(self.learnt) else SURELY
+
     def _has_shut(self):
         """Go back to the best look, and say whether features are shut there."""
         self.go_back_to(self.best)
@@ -319,9 +329,9 @@ class Schedule(Standing):
         """Let the price rise, higher while that leaves much open, and look at what it leaves."""
         self.phase = "squeeze"
         path: list[Look] = []
-        done = 0
+        every, done = max(1, self.every // SQUEEZE_LOOKS), 0
         while done < n_steps:
-            n_next = min(self.every, n_steps - done)
+            n_next = min(every, n_steps - done)
             yield from self._take(
                 n_next, lambda share: self.high_price * share, start=done, total=n_steps
             )
@@ -389,10 +399,10 @@ class Schedule(Standing):
         self.go_back_to(self.best)
         tried, is_by_chance = self.best, self.look_back().loss > allowed
         self.go_back_to(chosen)
-        if is_by_chance or self.does_as_well(chosen, tried, SURELY):
+        if is_by_chance or self.does_as_well(chosen, tried, self._surely()):
             return
         yield from self._descend("try", n_steps)  # as fair to what was chosen
-        self.go_back_to(chosen if self.does_as_well(self.best, tried, SURELY) else tried)
+        self.go_back_to(chosen if self.does_as_well(self.best, tried, self._surely()) else tried)
 
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""

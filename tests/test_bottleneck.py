@@ -1,5 +1,6 @@
 """The bottleneck: what its gates hide, how they are trained, and what its attention shows."""
 
+from collections import Counter
 from functools import partial
 from types import SimpleNamespace
 
@@ -728,20 +729,35 @@ def test_the_sparsest_look_within_the_tolerance_is_chosen(tolerance, chosen):
 
 
 @pytest.mark.parametrize(
-    ("rising", "falling", "chosen"),
+    ("learnt", "rising", "falling", "chosen"),
     [
-        ((0.2, 0.5), (0.3, 0.1), 0.5),  # much worse, however sparse
-        ((0.2, 0.5), (0.201, 0.1), 0.1),
-        ((0.2, 0.5), (0.1, 0.9), 0.9),
-        ((0.2, 2.0, 0.0233), (0.21, 1.5), 1.5),  # worse by 1.6 standard errors: by chance
-        ((0.2, 2.0, 0.0185), (0.21, 1.5), 2.0),  # by 2.5
-        ((0.2, 1.5, 0.0233), (0.21, 2.0), 1.5),  # what is less open need not be surely better
+        (0.6, (0.2, 0.5), (0.3, 0.1), 0.5),  # much worse, however sparse
+        (0.6, (0.2, 0.5), (0.201, 0.1), 0.1),
+        (0.6, (0.2, 0.5), (0.1, 0.9), 0.9),
+        (0.6, (0.2, 2.0, 0.0233), (0.21, 1.5), 1.5),  # worse by 1.6 standard errors: by chance
+        (0.6, (0.2, 2.0, 0.0185), (0.21, 1.5), 2.0),  # by 2.5
+        (0.6, (0.2, 1.5, 0.0233), (0.21, 2.0), 1.5),  # what is less open need not be surely better
+        (0.24, (0.2, 2.0, 0.0233), (0.21, 1.5), 2.0),  # where little is left, one will do
+        (0.24, (0.2, 2.0, 0.05), (0.21, 1.5), 1.5),  # half a one will not
     ],
 )
-def test_looks_while_the_price_rises_and_while_it_falls_compete(rising, falling, chosen):
-    phases = {"learn": (0.6, 1.0), "squeeze": rising, "relax": falling}
+def test_looks_while_the_price_rises_and_while_it_falls_compete(learnt, rising, falling, chosen):
+    phases = {"learn": (learnt, 1.0), "squeeze": rising, "relax": falling}
     schedule, _ = run(lambda phase: phases.get(phase, (0.5, 1.0)), n_epochs=200)
     assert schedule.best.openness == chosen
+
+
+def test_there_are_twice_as_many_looks_while_the_price_rises():
+    looks = Counter()
+
+    def measure(phase):
+        looks[phase] += 1
+        return 0.9, 1.0
+
+    schedule, record = run(measure, n_epochs=200)
+    steps = Counter(phase for phase, _, _ in record)
+    assert steps["relax"] == looks["relax"] * schedule.every
+    assert steps["squeeze"] == looks["squeeze"] * schedule.every / 2
 
 
 @pytest.mark.parametrize(
@@ -774,6 +790,7 @@ def test_a_look_of_the_way_up_must_be_surely_better_than_one_at_which_all_is_clo
         (0.6, (0.2, 2.0, 0.05), 0.9, 0.15, 0.21, True, 2.0),  # better by half a standard error
         (0.6, (0.209, 2.0, 0.0233), 0.9, 0.15, 0.21, False, 1.5),  # by less than the tolerance
         (0.2, (0.6, 1.0), 0.9, 0.15, 0.21, True, 2.0),  # what learning ended with
+        (0.24, (0.2, 2.0, 0.05), 0.9, 0.195, 0.21, True, 2.0),  # surely enough if little is left
     ],
 )
 def test_what_may_be_better_than_the_best_of_the_falling_price_is_refit_to_see_whether_it_is(
