@@ -3,6 +3,8 @@
 Of many cells that say a little of the same a few suffice, and which of them are open is chance.
 """
 
+import math
+
 import torch
 
 from ._batches import INFERENCE_BATCH, Batches
@@ -11,6 +13,8 @@ from .attention._padding import zero_padding
 
 # Of the greatest likeness to the open gates' inputs, what makes an input one of them.
 ALIKE = 0.8
+# So many standard errors above that of inputs which say nothing of each other is no chance.
+CHANCE = 4
 # So many exchanges are tried, at most.
 EXCHANGES = 8
 
@@ -26,7 +30,8 @@ def interchange(net, training, windows):
     -------
     places : Tensor of bool, of the shape of the mode's gates
         Those, open and closed, whose inputs are about as like the open ones as any of these is.
-        All False if less than two of them are open, or if they are all that is, and wholly.
+        All False if less than two of them are open, if they are all that is, and wholly, or if they
+        may be alike by chance.
     looks : iterator of Look
         At ``windows``, where the open ones of these let each other's inputs or those of closed ones
         through: all of the closed ones' in turn, but for every so many if they are many.
@@ -42,7 +47,9 @@ def interchange(net, training, windows):
     correlation = torch.einsum("bnd,bmd->nm", inputs, inputs[:, is_open])
     itself = is_open.to(correlation.dtype)
     likeness = (correlation.abs().sum(dim=1) - itself) / (itself.sum() - itself).clamp_min(1)
-    is_alike = likeness >= ALIKE * likeness[is_open].max()
+    greatest = likeness[is_open].max()
+    by_chance = _likeness_by_chance(len(inputs), int(is_open.sum()) - 1)
+    is_alike = (likeness >= ALIKE * greatest) & (greatest > by_chance)
     n_open = int((is_alike & is_open).sum())
     shares_already = bool((gates == is_alike).all())
     if n_open < 2 or shares_already:
@@ -51,6 +58,15 @@ def interchange(net, training, windows):
     signs = correlation[alike][:, is_alike[is_open]].sign()
     looks = _exchanged(net, windows, alike, n_open, signs)
     return is_alike.reshape(gate.kept.shape), looks
+
+
+def _likeness_by_chance(n_windows, n_others):
+    """Give the most that the mean size of correlations with others is where all are independent.
+
+    A correlation is about normal then, of variance 1 / n: its size is half-normal.
+    """
+    mean, spread = math.sqrt(2 / math.pi), math.sqrt(1 - 2 / math.pi)
+    return (mean + CHANCE * spread / math.sqrt(max(1, n_others))) / math.sqrt(n_windows)
 
 
 @torch.no_grad()

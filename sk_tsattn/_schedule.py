@@ -11,8 +11,9 @@ from ._standing import NOTHING_LEFT, SURELY, WIDEST, Standing
 # number where much error is left: the phases, which take so many looks, are shorter then. Noisy
 # targets lose nothing by it, but where little is left, to hurry leaves gates open.
 LOOK_STEPS, NOISY_LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 40, 1, 1 / 40
-# While the price rises to its peak there are so many times as many: most gates close within a few
-# steps, and what is best is often in between.
+# Where little is left, there are so many times as many while the price rises to its peak: gates
+# close within a few steps, and what is best is often in between. Noise would make one of many seem
+# the best.
 SQUEEZE_LOOKS = 2
 # Weights are averaged over so many steps, or this share of those between two looks if fewer.
 AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
@@ -87,12 +88,12 @@ class Schedule(Standing):
        them together.
     6. *Share*: of many inputs that say the same, each with noise of its own, a few suffice, and
        which of them are open is chance. All whose inputs are like each other, by their
-       correlations, are opened wholly if these can be exchanged: the error surely rises by at most
-       15 % of it, and of what was learnt (with two standard errors). The rest is closed where that
-       costs nothing, as is all steering before, and the network refit in small steps. Where that
-       steering is needed, as it may tell of many inputs what they all say, what learning ended with
-       is tried instead. It stands unless its error is surely above that of before; then there is no
-       7 to 9.
+       correlations and not by chance, are opened wholly if these can be exchanged: the error surely
+       rises by at most 15 % of it, and of what was learnt (with two standard errors). The rest is
+       closed where that costs nothing, as is all steering before, and the network refit in small
+       steps. Where that steering is needed, as it may tell of many inputs what they all say, what
+       learning ended with is tried instead. It stands unless its error is surely above that of
+       before; then there is no 7 to 9.
     7. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
        wider only where that lowers the error by more than ``tolerance``, and surely so (by a
        standard error); else those of before are put back. What is refit stands if its error is
@@ -329,7 +330,9 @@ class Schedule(Standing):
         """Let the price rise, higher while that leaves much open, and look at what it leaves."""
         self.phase = "squeeze"
         path: list[Look] = []
-        every, done = max(1, self.every // SQUEEZE_LOOKS), 0
+        every, done = self.every, 0
+        if self.checked and self._is_known(self.learnt):
+            every = max(1, every // SQUEEZE_LOOKS)
         while done < n_steps:
             n_next = min(every, n_steps - done)
             yield from self._take(

@@ -747,17 +747,19 @@ def test_looks_while_the_price_rises_and_while_it_falls_compete(learnt, rising, 
     assert schedule.best.openness == chosen
 
 
-def test_there_are_twice_as_many_looks_while_the_price_rises():
+@pytest.mark.parametrize(("loss", "times"), [(0.24, 2), (0.26, 1)])
+def test_there_are_twice_as_many_looks_while_the_price_rises_where_little_is_left(loss, times):
     looks = Counter()
 
     def measure(phase):
         looks[phase] += 1
-        return 0.9, 1.0
+        return loss, 1.0
 
     schedule, record = run(measure, n_epochs=200)
     steps = Counter(phase for phase, _, _ in record)
     assert steps["relax"] == looks["relax"] * schedule.every
-    assert steps["squeeze"] == looks["squeeze"] * schedule.every / 2
+    n_looks = -(-steps["squeeze"] // (schedule.every // times))
+    assert looks["squeeze"] == n_looks > times
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,18 @@ def test_what_only_one_gate_says_is_not_exchanged():
     assert found(X, opened_at("both", [0])) == ([], [])
 
 
+@pytest.mark.parametrize("n", [300, 2000])
+def test_inputs_that_are_alike_by_chance_are_not_exchanged(n):
+    opened = opened_at("both", [0, 2, 9])
+    assert found(readings("both", [], n=n), opened) == ([], [])
+    assert found(readings("both", [0, 2], n=n), opened)[0] == [0, 2]
+
+
+def test_a_few_inputs_that_say_the_same_are_found_among_many_open_ones_that_do_not():
+    X = readings("both", [0, 1, 2, 3])
+    assert found(X, opened_at("both", list(range(T * F))))[0] == [0, 1, 2, 3]
+
+
 def test_gates_that_share_already_are_left_alone_unless_they_are_not_as_wide():
     X = readings("both", [0, 1, 2, 3])
     assert found(X, opened_at("both", [0, 1, 2, 3])) == ([], [])
