@@ -91,9 +91,10 @@ class Schedule(Standing):
        correlations and not by chance, are opened wholly if these can be exchanged: the error surely
        rises by at most 15 % of it, and of what was learnt (with two standard errors). The rest is
        closed where that costs nothing, as is all steering before, and the network refit in small
-       steps. Where that steering is needed, as it may tell of many inputs what they all say, what
-       learning ended with is tried instead. It stands unless its error is surely above that of
-       before; then there is no 7 to 9.
+       steps. Where that steering is needed, as it may tell of many inputs what they all say, or
+       these cannot be exchanged, what learning ended with is tried instead, in the second case only
+       if the same are alike there. It stands unless its error is surely above that of before; then
+       there is no 7 to 9.
     7. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
        wider only where that lowers the error by more than ``tolerance``, and surely so (by a
        standard error); else those of before are put back. What is refit stands if its error is
@@ -409,16 +410,17 @@ class Schedule(Standing):
 
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
-        chosen, gate = self.best, self.network.gate
+        chosen, gate, found = self.best, self.network.gate, []
         for start in (chosen, self.learnt):
             self.go_back_to(start)
-            if not gate.reading().any() or self.forgets_little_without_steering():
+            if gate.reading().any() and not self.forgets_little_without_steering():
+                continue
+            places, exchanges = self.interchange()
+            found.append(places)
+            is_same = bool((places == found[0]).all())
+            if is_same and places.any() and self.bears(exchanges):
                 break
         else:
-            self.go_back_to(chosen)
-            return False
-        places, exchanges = self.interchange()
-        if not (places.any() and self.bears(exchanges)):
             self.go_back_to(chosen)
             return False
         self.network.share(places)

@@ -1265,11 +1265,22 @@ def test_gates_are_steered_only_where_the_same_gates_for_all_windows_do_worse(
 ALIKE = torch.tensor([True, True, False, False])
 
 
-def sharing(*, excess=0.0, spread=0.0, shared=0.2, forgotten=None, learnt=1.0, forgotten_then=0.0):
+def sharing(
+    *,
+    excess=0.0,
+    spread=0.0,
+    shared=0.2,
+    forgotten=None,
+    learnt=1.0,
+    forgotten_then=0.0,
+    excess_then=None,
+    alike=ALIKE,
+):
     """Run a schedule with four gates, of which it opens the first and the third; return it.
 
-    The inputs of the first two are alike: exchanged, they raise the error by ``excess``, which
-    differs between windows by ``spread``. The error is ``learnt`` behind learning, 0.2 behind the
+    The inputs of the first two are alike (behind the price, of ``alike``): exchanged, they raise
+    the error by ``excess``, which differs between windows by ``spread``; behind learning, by
+    ``excess_then``, if that is given. The error is ``learnt`` behind learning, 0.2 behind the
     price, and ``shared`` where the two share. Gates are steered, unless ``forgotten`` is None:
     without that, the error is higher by as much, or behind learning by ``forgotten_then``. Return
     the phases of all steps too.
@@ -1292,7 +1303,10 @@ def sharing(*, excess=0.0, spread=0.0, shared=0.2, forgotten=None, learnt=1.0, f
         return of(0.2 + (forgotten or 0) * is_unsteered)
 
     def interchange():
-        return ALIKE, iter([of(schedule.best.loss + excess, spread=spread)] * 2)
+        is_learnt = network.weights in ("learn", "squeeze")
+        costs = excess_then if is_learnt and excess_then is not None else excess
+        looks = [of(schedule.best.loss + costs, spread=spread)] * 2
+        return ALIKE if is_learnt else alike, iter(looks)
 
     one = torch.ones(4)
     schedule = schedule_of(
@@ -1359,6 +1373,19 @@ def test_gates_share_from_what_learning_ended_with_where_steering_is_needed_late
 ):
     found = sharing(excess=0.02, forgotten=0.3, learnt=learnt, forgotten_then=forgotten_then)
     if shares:
+        check_shared(*found, 0.2)
+    else:
+        check_unshared(*found)
+
+
+@pytest.mark.parametrize("forgotten", [None, 0.1])
+@pytest.mark.parametrize("are_the_same", [True, False])
+def test_gates_share_from_what_learning_ended_with_where_they_cannot_be_exchanged_later(
+    are_the_same, forgotten
+):
+    alike = ALIKE if are_the_same else ~ALIKE
+    found = sharing(excess=0.1, excess_then=0.02, forgotten=forgotten, learnt=0.4, alike=alike)
+    if are_the_same:
         check_shared(*found, 0.2)
     else:
         check_unshared(*found)
