@@ -93,8 +93,8 @@ class Schedule(Standing):
        closed where that costs nothing, as is all steering before, and the network refit in small
        steps. Where that steering is needed, as it may tell of many inputs what they all say, or
        these cannot be exchanged, what learning ended with is tried instead, in the second case only
-       if the same are alike there. It stands unless its error is surely above that of before; then
-       there is no 7 to 9.
+       if the same are alike there. It stands unless its error is surely above that of before, or
+       gates are open that neither share nor were open before; then there is no 7 to 9.
     7. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
        wider only where that lowers the error by more than ``tolerance``, and surely so (by a
        standard error); else those of before are put back. What is refit stands if its error is
@@ -411,6 +411,8 @@ class Schedule(Standing):
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
         chosen, gate, found = self.best, self.network.gate, []
+        self.go_back_to(chosen)
+        others = ~gate.kept
         for start in (chosen, self.learnt):
             self.go_back_to(start)
             if gate.reading().any() and not self.forgets_little_without_steering():
@@ -429,7 +431,9 @@ class Schedule(Standing):
         yield from self._descend("share", n_steps, SHARE_STEP_SIZE, gates=False)
         self.go_back_to(self.best)
         self.close_what_does_not_share(places)
-        if self.nothing_is_left(self.best) or self.does_as_well(self.best, chosen, SURELY):
+        is_wider = bool((gate.kept & others & ~places).any())
+        does_as_well = self.does_as_well(self.best, chosen, SURELY)
+        if not is_wider and (self.nothing_is_left(self.best) or does_as_well):
             return True
         self.go_back_to(chosen)
         return False

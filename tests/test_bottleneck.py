@@ -1275,6 +1275,7 @@ def sharing(
     forgotten_then=0.0,
     excess_then=None,
     alike=ALIKE,
+    needed=False,
 ):
     """Run a schedule with four gates, of which it opens the first and the third; return it.
 
@@ -1282,8 +1283,9 @@ def sharing(
     the error by ``excess``, which differs between windows by ``spread``; behind learning, by
     ``excess_then``, if that is given. The error is ``learnt`` behind learning, 0.2 behind the
     price, and ``shared`` where the two share. Gates are steered, unless ``forgotten`` is None:
-    without that, the error is higher by as much, or behind learning by ``forgotten_then``. Return
-    the phases of all steps too.
+    without that, the error is higher by as much, or behind learning by ``forgotten_then``. The
+    third, which the price closes, is ``needed`` by those that share, or not. Return the phases of
+    all steps too.
     """
     steers = forgotten is not None
     network = FakeNetwork(n_gates=4, steers=steers)
@@ -1297,7 +1299,8 @@ def sharing(
     def look():
         is_unsteered = steers and not network.gate.read_kept.any()
         if network.shares and network.gate.kept[1]:
-            return of(shared if network.weights == "share" else 0.3)
+            is_missing = needed and not network.gate.kept[2]
+            return of((shared if network.weights == "share" else 0.3) + is_missing)
         if network.weights in ("learn", "squeeze"):
             return of(learnt + forgotten_then * is_unsteered)
         return of(0.2 + (forgotten or 0) * is_unsteered)
@@ -1376,6 +1379,15 @@ def test_gates_share_from_what_learning_ended_with_where_steering_is_needed_late
         check_shared(*found, 0.2)
     else:
         check_unshared(*found)
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_gates_that_share_open_no_others_that_were_closed(needed):
+    found = sharing(excess=0.02, forgotten=0.3, learnt=0.4, needed=needed)
+    if needed:
+        check_unshared(*found)
+    else:
+        check_shared(*found, 0.2)
 
 
 @pytest.mark.parametrize("forgotten", [None, 0.1])
