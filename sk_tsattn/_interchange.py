@@ -41,19 +41,22 @@ def interchange(net, training, windows):
     batch = evenly_spaced(training, INFERENCE_BATCH)
     gates = gate.by_gate(net.module_.gated(**batch)[1]).amax(dim=(0, 2))
     is_open = gates > 0
+    nothing = torch.zeros_like(gate.kept), iter(())
+    if is_open.sum() < 2:
+        return nothing
     inputs = gate.by_gate(zero_padding(batch["X"], batch.get("mask")))
     inputs = inputs - inputs.mean(dim=0)
     inputs = inputs / inputs.square().sum(dim=(0, 2)).clamp_min(1e-12).sqrt()[:, None]
     correlation = torch.einsum("bnd,bmd->nm", inputs, inputs[:, is_open])
     itself = is_open.to(correlation.dtype)
-    likeness = (correlation.abs().sum(dim=1) - itself) / (itself.sum() - itself).clamp_min(1)
+    likeness = (correlation.abs().sum(dim=1) - itself) / (itself.sum() - itself)
     greatest = likeness[is_open].max()
     by_chance = _likeness_by_chance(len(inputs), int(is_open.sum()) - 1)
     is_alike = (likeness >= ALIKE * greatest) & (greatest > by_chance)
     n_open = int((is_alike & is_open).sum())
     shares_already = bool((gates == is_alike).all())
     if n_open < 2 or shares_already:
-        return torch.zeros_like(gate.kept), iter(())
+        return nothing
     alike = torch.cat([(is_alike & which).nonzero()[:, 0] for which in (is_open, ~is_open)])
     signs = correlation[alike][:, is_alike[is_open]].sign()
     looks = _exchanged(net, windows, alike, n_open, signs)
@@ -66,7 +69,7 @@ def _likeness_by_chance(n_windows, n_others):
     A correlation is about normal then, of variance 1 / n: its size is half-normal.
     """
     mean, spread = math.sqrt(2 / math.pi), math.sqrt(1 - 2 / math.pi)
-    return (mean + CHANCE * spread / math.sqrt(max(1, n_others))) / math.sqrt(n_windows)
+    return (mean + CHANCE * spread / math.sqrt(n_others)) / math.sqrt(n_windows)
 
 
 @torch.no_grad()

@@ -147,9 +147,10 @@ def test_copies_are_exchanged_at_no_cost_and_those_of_the_other_sign_turned():
     assert losses == [pytest.approx(0.0, abs=1e-12)]
 
 
-def test_what_only_one_gate_says_is_not_exchanged():
+@pytest.mark.parametrize("opened", [[0], []])
+def test_what_one_gate_says_or_none_is_not_exchanged(opened):
     X = readings("both", [0, 1, 2, 3])
-    assert found(X, opened_at("both", [0])) == ([], [])
+    assert found(X, opened_at("both", opened)) == ([], [])
 
 
 @pytest.mark.parametrize("n", [300, 2000])
