@@ -220,7 +220,7 @@ def parse(arguments):
         help=", ".join(map(repr, SETS)))  # fmt: skip
     add("--attention", nargs="*", default=[default.attention], choices=ATTENTION_MECHANISMS)
     add("--modes", nargs="+", default=[default.attention_mode], choices=["time", "feature", "both"])
-    # A median of five ratios of bike sharing moves by .026 with the seeds, one of fifteen by .015.
+    # A median of five ratios of bike sharing moves by .021 with the seeds, one of fifteen by .012.
     add("--n-seeds", type=int, default=15, help="fits of each, of which the median")
     add("--n-rows", type=int, default=None, help="the newest rows alone")
     add("--max-epochs", type=int, default=None, help="instead of the estimator's default")

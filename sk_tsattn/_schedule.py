@@ -411,8 +411,6 @@ class Schedule(Standing):
     def _share(self, n_steps):
         """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
         chosen, gate, found = self.best, self.network.gate, []
-        self.go_back_to(chosen)
-        others = ~gate.kept
         for start in (chosen, self.learnt):
             self.go_back_to(start)
             if gate.reading().any() and not self.forgets_little_without_steering():
@@ -431,9 +429,9 @@ class Schedule(Standing):
         yield from self._descend("share", n_steps, SHARE_STEP_SIZE, gates=False)
         self.go_back_to(self.best)
         self.close_what_does_not_share(places)
-        is_wider = bool((gate.kept & others & ~places).any())
+        opens_others = bool((gate.kept & ~places & ~chosen.state["gate.kept"]).any())
         does_as_well = self.does_as_well(self.best, chosen, SURELY)
-        if not is_wider and (self.nothing_is_left(self.best) or does_as_well):
+        if not opens_others and (self.nothing_is_left(self.best) or does_as_well):
             return True
         self.go_back_to(chosen)
         return False
