@@ -21,8 +21,8 @@ from sklearn.metrics import r2_score, root_mean_squared_error
 from torch import nn
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._network import build_network
 from sk_tsattn.attention import ATTENTION_MECHANISMS
+from sk_tsattn.attention._network import build_network
 from sk_tsattn.datasets import (
     load_beijing_pm25,
     load_gas_furnace,

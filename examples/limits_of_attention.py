@@ -70,11 +70,19 @@ def case_2(n_samples, max_epochs, random_state):
         guessed,
         f"by chance: {max(is_on.mean(), 1 - is_on.mean()):.3f}",
     )
-    say("its steering", weights.steering[:, -1, 0].mean(), "1: it opens or closes another gate")
+    say(
+        "its steering",
+        weights.gate_sensitivity[:, -1, 0].mean(),
+        "1: it opens or closes another gate",
+    )
     say("attention on the switch", weights.cell[:, -1, 0].mean(), f"uniform: {1 / 72:.3f}")
     print("   What steers the gates reaches the forecast as their pattern, whatever its own gate.")
-    print("   gates_ does not show it; steering_ and the attention do, as 'decides about others'.")
-    print("   Do: take no closed gate for 'no part in it' before you have seen its steering_, and")
+    print(
+        "   gates_ does not show it; gate_sensitivity_ and the attention do, as 'decides about others'."
+    )
+    print(
+        "   Do: take no closed gate for 'no part in it' before you have seen its gate_sensitivity_, and"
+    )
     print("   hold both against permutation_importance, which sees the whole model.\n")
 
 

@@ -3,11 +3,11 @@
 Axes are always ``(samples, time, features)``, oldest step first.
 """
 
-from ._display import AttentionDisplay
-from ._learning_curve import LearningCurve
+from ._data._windows import make_windows
+from ._plot._attention_display import AttentionDisplay
+from ._plot._loss_curve_display import LossCurveDisplay
 from ._regressor import AttentionLSTMRegressor
-from ._windows import make_windows
 
 __version__ = "0.1.0"
 
-__all__ = ["AttentionDisplay", "AttentionLSTMRegressor", "LearningCurve", "make_windows"]
+__all__ = ["AttentionDisplay", "AttentionLSTMRegressor", "LossCurveDisplay", "make_windows"]

@@ -9,14 +9,14 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from . import _training as training
-from ._batches import WindowDataset
-from ._parameters import check_parameters
-from ._reporting import CallbackSupportMixin, FitReport, with_callbacks
-from ._rows import check_rows, check_target, check_weight
-from ._scaling import moments
-from ._split import hold_out
-from ._windows import Windows
+from ._data._batches import WindowDataset
+from ._data._input import check_rows, check_target, check_weight
+from ._data._scaling import moments
+from ._data._split import hold_out
+from ._data._windows import Windows
+from ._param_validation import check_parameters
+from ._training import _fit as training
+from ._training._sklearn_callbacks import CallbackSupportMixin, FitReport, with_callbacks
 
 # Cells (windows x steps x features) up to which the network computes in double precision. It
 # costs nothing noticeable at that size, and makes results independent of how samples are batched.
@@ -30,7 +30,7 @@ ATTENTION_ATTRIBUTES = {
     "attention_": ("cell", ("both",)),
 }
 # Those of gates that can close.
-GATE_ATTRIBUTES = ("gates_", "steering_")
+GATE_ATTRIBUTES = ("gates_", "gate_sensitivity_")
 
 
 class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -65,7 +65,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     attention : str, default="bottleneck"
         The mechanism, a key of :data:`sk_tsattn.attention.ATTENTION_MECHANISMS`:
         ``"bottleneck"``, whose attention hides what it does not show, or ``"dense"``,
-        ``"luong"``, ``"bahdanau"``, ``"context"``, ``"darnn"``, ``"stacked"`` (in mode
+        ``"luong"``, ``"bahdanau"``, ``"han"``, ``"darnn"``, ``"stacked"`` (in mode
         ``"both"`` only), ``"self"``, ``"retain"`` or ``"imv"``.
 
     attention_params : dict or None, default=None
@@ -186,7 +186,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         (steps, features) whose values are used. If all are 0, nothing was found that predicts: the
         prediction is a constant, and the attention, which is then uniform, means nothing.
 
-    steering_ : ndarray of the shape of ``gates_``
+    gate_sensitivity_ : ndarray of the shape of ``gates_``
         With ``"bottleneck"``: how much each decides about the gates of others, averaged over the
         training windows. A marker or a switch, which only tells where to look, stands here,
         whether or not its own gate is open. 1 is where another gate would open or close without
@@ -615,7 +615,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 setattr(self, name, sums[axes] / sums[axes].sum())
         if "gate" in sums:
             self.gates_ = sums["gate"] / weight.sum()
-            self.steering_ = sums["steering"] / weight.sum()
+            self.gate_sensitivity_ = sums["gate_sensitivity"] / weight.sum()
 
     def predict(self, X, *, groups=None):
         """Predict the target of each window or row.
@@ -660,9 +660,9 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
               other two are its margins.
 
             Steps that a short window lacks have weight 0. With ``"bottleneck"`` there are also
-            ``gate`` and ``steering``, the greater of which is normalised, of the shape of the
+            ``gate`` and ``gate_sensitivity``, the greater of which is normalised, of the shape of the
             mode's own weights (those of ``cell`` in ``"both"``): between 0 and 1, and not of sum
-            1. See ``gates_`` and ``steering_``.
+            1. See ``gates_`` and ``gate_sensitivity_``.
 
         Raises
         ------

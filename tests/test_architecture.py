@@ -16,31 +16,21 @@ import sk_tsattn.attention
 import sk_tsattn.datasets
 import sk_tsattn.inspection
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._parameters import CONSTRAINTS
-from sk_tsattn._training import HISTORY
+from sk_tsattn._param_validation import CONSTRAINTS
+from sk_tsattn._training._fit import HISTORY
 
 PACKAGE = Path(sk_tsattn.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # The data's path: a file imports from its own line or from those above, and never from below.
 LAYERS = [
-    {"_windows", "_split", "_rows", "_scaling", "_reporting", "datasets"},
+    {"datasets"},
+    {"_data"},
     {"attention"},
-    {
-        "_batches",
-        "_interchange",
-        "_looks",
-        "_network",
-        "_parameters",
-        "_prices",
-        "_schedule",
-        "_standing",
-    },
+    {"_param_validation"},
     {"_training"},
     {"_regressor"},
     {"inspection"},
-    {"_figures"},
-    {"_attention_kinds", "_learning_curve"},
-    {"_display"},
+    {"_plot"},
     {""},  # the package's own __init__.py
 ]
 # Parameters whose values the estimator leaves to others: torch and check_random_state.
@@ -141,18 +131,18 @@ def test_data_sets_stand_alone():
 
 def test_only_the_network_and_its_training_know_torch():
     places = {place[0] for place in importers("torch")}
-    assert places == {"attention", "_batches", "_interchange", "_looks", "_network", "_training"}
+    assert places == {"attention", "_data", "_training"}
 
 
 def test_only_the_training_knows_skorch():
-    assert importers("skorch") == {("_training",)}
+    assert {place[0] for place in importers("skorch")} == {"_training"}
 
 
 def test_matplotlib_is_imported_inside_the_drawing_functions_alone():
     places = importers("matplotlib")
-    assert places == {("_figures",), ("_attention_kinds",)}
-    for (name,) in places:
-        for module, in_function in imports(PACKAGE / f"{name}.py"):
+    assert {place[0] for place in places} == {"_plot"}
+    for place in places:
+        for module, in_function in imports(PACKAGE.joinpath(*place).with_suffix(".py")):
             assert in_function or module.split(".")[0] != "matplotlib"
 
 

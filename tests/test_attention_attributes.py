@@ -33,7 +33,7 @@ def quick(**changes):
 def test_weights_of_every_sample_are_distributions_of_the_promised_shapes(attention, mode):
     model = quick(attention=attention, attention_mode=mode).fit(WINDOWS, TARGET)
     weights = model.attention_weights(WINDOWS)
-    assert sorted(set(weights) - {"gate", "steering"}) == sorted(AXES[mode])
+    assert sorted(set(weights) - {"gate", "gate_sensitivity"}) == sorted(AXES[mode])
     for axes in AXES[mode]:
         values = weights[axes]
         assert values.shape == (N, *SHAPES[axes])

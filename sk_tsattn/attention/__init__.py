@@ -1,21 +1,21 @@
 """Attention over the time steps and the features of a window, as torch modules."""
 
 from ._bahdanau import BahdanauScore
-from ._bottleneck import BottleneckLSTM
-from ._bottleneck_gate import BottleneckGate
-from ._context import ContextReadout, ContextScore
+from ._bottleneck._gate import BottleneckGate
+from ._bottleneck._network import BottleneckLSTM
 from ._darnn import DARNN
 from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate
 from ._encoder import PositionEmbedding, WindowLSTM
+from ._han import HANReadout, HANScore
 from ._imv import IMVLSTM, VariableLSTM
 from ._input_attention import InputAttentionEncoder
 from ._luong import LuongScore
-from ._places import ScoreFeatureGate, ScoreReadout
 from ._registry import ATTENTION_MECHANISMS, ATTENTION_MODES, attention_options
 from ._retain import RETAIN
 from ._self import SelfAttention, SelfFeatureGate, SelfReadout
 from ._stacked import StackedFeatureGate
 from ._temporal_decoder import TemporalAttentionDecoder
+from ._wrappers import ScoreFeatureGate, ScoreReadout
 
 __all__ = [
     "ATTENTION_MECHANISMS",
@@ -26,11 +26,11 @@ __all__ = [
     "BahdanauScore",
     "BottleneckGate",
     "BottleneckLSTM",
-    "ContextReadout",
-    "ContextScore",
     "DenseCellGate",
     "DenseFeatureGate",
     "DenseTimeGate",
+    "HANReadout",
+    "HANScore",
     "InputAttentionEncoder",
     "LuongScore",
     "PositionEmbedding",

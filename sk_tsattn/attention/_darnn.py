@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from ._encoder import WindowLSTM
 from ._input_attention import InputAttentionEncoder
+from ._normalize import attention_of_mode, cell_attention
 from ._padding import zero_padding
 from ._temporal_decoder import TemporalAttentionDecoder
-from ._weights import attention_of_mode, cell_attention
 
 
 class DARNN(nn.Module):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ._encoder import PositionEmbedding
+from ._normalize import attention_of_mode
 from ._padding import masked_softmax, zero_padding
-from ._weights import attention_of_mode
 
 
 def _uniform(*shape: int, bound: float) -> nn.Parameter:

@@ -24,16 +24,16 @@ import inspect
 from torch import nn
 
 from ._bahdanau import BahdanauScore
-from ._bottleneck import BottleneckLSTM
-from ._context import ContextReadout, ContextScore
+from ._bottleneck._network import BottleneckLSTM
 from ._darnn import DARNN
 from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate
+from ._han import HANReadout, HANScore
 from ._imv import IMVLSTM
 from ._luong import LuongScore
-from ._places import ScoreFeatureGate, ScoreReadout
 from ._retain import RETAIN
 from ._self import SelfFeatureGate, SelfReadout
 from ._stacked import StackedFeatureGate
+from ._wrappers import ScoreFeatureGate, ScoreReadout
 
 ATTENTION_MODES = ("time", "feature", "both")
 
@@ -59,10 +59,10 @@ ATTENTION_MECHANISMS: dict[str, dict[str, dict[str, type[nn.Module]]]] = {
         "feature": {"feature_score": BahdanauScore},
         "both": {"gate": DenseFeatureGate, "time_score": BahdanauScore},
     },
-    "context": {
-        "time": {"readout": ContextReadout},
-        "feature": {"feature_score": ContextScore},
-        "both": {"feature_score": ContextScore, "readout": ContextReadout},
+    "han": {
+        "time": {"readout": HANReadout},
+        "feature": {"feature_score": HANScore},
+        "both": {"feature_score": HANScore, "readout": HANReadout},
     },
     "darnn": {
         "time": {"network": DARNN},

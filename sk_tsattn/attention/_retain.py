@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ._encoder import PositionEmbedding
+from ._normalize import attention_of_mode, cell_attention
 from ._padding import masked_softmax, zero_padding
 from ._uniform import level_gates
-from ._weights import attention_of_mode, cell_attention
 
 
 class RETAIN(nn.Module):

@@ -1,0 +1,1 @@
+"""From rows to batches: checked input, windows, splits, scaling, tensors."""

@@ -1,0 +1,1 @@
+"""Pictures of attention, of its faithfulness and of the losses of a fit."""

@@ -1,0 +1,1 @@
+"""Training and running the network: the only package that knows skorch."""

@@ -1,0 +1,6 @@
+"""Sparse gates on the input with an L0 penalty, and the network behind them."""
+
+from ._gate import BottleneckGate
+from ._network import BottleneckLSTM
+
+__all__ = ["BottleneckGate", "BottleneckLSTM"]

@@ -1,0 +1,159 @@
+"""The pictures look as they looked: each beside the one in tests/baseline_images.
+
+The numbers are fixed here, and so is the place of every panel. Words are left out, since each
+version of matplotlib draws their letters otherwise; test_attention_display.py reads them. After a change that
+is meant, look at the new pictures, and keep them:
+
+    python tests/plot/test_images.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils import Bunch
+
+from sk_tsattn import AttentionDisplay, LossCurveDisplay
+from sk_tsattn._plot._kinds import KINDS
+
+BASELINES = Path(__file__).parent / "baseline_images"
+# Root mean square of the difference, of 255. Between matplotlib 3.8 and 3.11 it is at most 1.8.
+TOLERANCE = 3.0
+T, F = 12, 5
+NAMES = ["PM2.5", "temperature", "dew point", "wind speed", "snow"]
+
+
+def cells(shift):
+    """Attention of 24 samples on a few cells; ``shift`` moves some of it, and makes it more."""
+    sample = np.arange(24)[:, None, None]
+    time, feature = np.arange(T)[:, None], np.arange(F)
+    recent = np.exp(-(T - 1 - time) / 2.0) * (feature == 0)
+    bump = np.exp(-((time - 4 - shift) ** 2) / 2.0) * (feature == 2)
+    cell = recent * (1.5 + np.sin(sample)) + bump * (1.2 + shift + np.cos(2 * sample))
+    cell = np.where(cell > 1e-3, cell, 0.0)
+    return cell / cell.sum(axis=(1, 2), keepdims=True)
+
+
+def attention(shift):
+    cell = cells(shift)
+    weights = {"cell": cell, "time": cell.sum(axis=2), "feature": cell.sum(axis=1)}
+    waves = 100 + 10 * np.sin(np.arange(T)[:, None] * (1 + np.arange(F)) / 3)
+    own = {axes: values[0] for axes, values in weights.items()}
+    return AttentionDisplay(
+        **{axes: values.mean(axis=0) for axes, values in weights.items()},
+        time_spread=weights["time"],
+        feature_spread=weights["feature"],
+        feature_names=NAMES,
+        sample=Bunch(
+            series=waves,
+            times=pd.date_range("2014-03-05 18:00", periods=T, freq="h"),
+            title="2014-03-06 05:00:00: predicted 57.1, true 61",
+            **own,
+        ),
+    )
+
+
+def refits(shift):
+    share = np.array([[0.5, 0.25, 0.15, 0.07, 0.03], [0.4, 0.35, 0.1, 0.1, 0.05]])
+    share = share ** (1 / (1 + shift))
+    share = share / share.sum(axis=1, keepdims=True)
+    return AttentionDisplay(
+        feature=share.mean(axis=0),
+        feature_spread=share,
+        feature_names=NAMES,
+        spread_over="refits",
+    )
+
+
+def faithfulness(shift):
+    fraction = np.linspace(0, 1, 11)
+    rows = []
+    for order, bend in (("attention", 0.3 + 0.3 * shift), ("random", 1.0), ("permutation", 0.5)):
+        for kind in ("comprehensiveness", "sufficiency"):
+            error = fraction**bend if kind == "comprehensiveness" else 1 - fraction**bend
+            part = {"order": order, "kind": kind, "fraction": fraction, "error": error}
+            rows.append(pd.DataFrame(part | {"low": error - 0.05, "high": error + 0.05}))
+    curves = pd.concat(rows)
+    areas = curves.groupby(["order", "kind"])[["error", "low", "high"]].mean()
+    return AttentionDisplay(curves=curves, areas=areas.rename(columns={"error": "area"}))
+
+
+def history(shift):
+    epoch = np.arange(1, 31)
+    table = {
+        "epoch": epoch,
+        "train_loss": 0.02 + np.exp(-epoch / (4 + 2 * shift)),
+        "valid_loss": 0.05 + np.exp(-epoch / (5 + 2 * shift)),
+        "open": np.exp(-epoch / (6 + 4 * shift)),
+        "phase": ["closing"] * 18 + ["cooling"] * 12,
+    }
+    return LossCurveDisplay(pd.DataFrame(table), n_iter=24)
+
+
+# Each takes a shift of its numbers, 0 for the picture that is kept, and the axes.
+PICTURES = {
+    "map": lambda shift, ax: attention(shift).plot(ax, kind="map"),
+    "sample": lambda shift, ax: attention(shift).plot(ax, kind="sample"),
+    "feature": lambda shift, ax: attention(shift).plot(ax, kind="feature"),
+    "time": lambda shift, ax: attention(shift).plot(ax, kind="time"),
+    "refits": lambda shift, ax: refits(shift).plot(ax, kind="feature"),
+    "faithfulness": lambda shift, ax: faithfulness(shift).plot(ax, kind="faithfulness"),
+    "learning_curve": lambda shift, ax: history(shift).plot(ax),
+}
+
+
+def draw(name, path, shift=0):
+    """Draw a picture in matplotlib's own style, with its panels at a fixed place and no words."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+    from matplotlib.legend import Legend
+    from matplotlib.text import Text
+
+    matplotlib.use("Agg")
+    with matplotlib.rc_context(matplotlib.rcParamsDefault | {"backend": "Agg"}):
+        figure = plt.figure(figsize=(8, 5), dpi=60)
+        PICTURES[name](shift, figure.add_axes((0.15, 0.15, 0.75, 0.7)))
+        figure.canvas.draw()
+        for words in (*figure.findobj(Text), *figure.findobj(Legend)):
+            words.set_visible(False)
+        figure.savefig(path, metadata={"Software": None})
+        plt.close(figure)
+    return path
+
+
+def difference(name, path):
+    """Compare a picture with the kept one: None, or a report of how they differ."""
+    pytest.importorskip("matplotlib")
+    from matplotlib.testing.compare import compare_images
+
+    return compare_images(str(BASELINES / f"{name}.png"), str(path), TOLERANCE)
+
+
+def test_every_kind_has_a_picture_that_is_kept():
+    assert set(KINDS) <= set(PICTURES)
+    assert {path.stem for path in BASELINES.glob("*.png")} == set(PICTURES)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_looks_as_it_looked(name, tmp_path):
+    pytest.importorskip("matplotlib")
+    report = difference(name, draw(name, tmp_path / f"{name}.png"))
+    assert report is None, report
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_of_other_numbers_is_told_apart(name, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert difference(name, draw(name, tmp_path / f"{name}.png", shift=1)) is not None
+
+
+def test_the_kept_pictures_are_small():
+    for path in BASELINES.glob("*.png"):
+        assert path.stat().st_size < 60_000
+
+
+if __name__ == "__main__":
+    BASELINES.mkdir(exist_ok=True)
+    for name in PICTURES:
+        print(draw(name, BASELINES / f"{name}.png"))
