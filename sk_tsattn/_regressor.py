@@ -9,13 +9,14 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from . import _training as training
 from ._data._batches import WindowDataset
-from ._data._input import check_rows, check_target, check_weight
+from ._data._input import check_target, check_weight
+from ._data._rows import check_rows
 from ._data._scaling import moments
 from ._data._split import hold_out
 from ._data._windows import Windows
 from ._param_validation import check_parameters
-from ._training import _fit as training
 from ._training._sklearn_callbacks import CallbackSupportMixin, FitReport, with_callbacks
 
 # Cells (windows x steps x features) up to which the network computes in double precision. It
@@ -209,11 +210,11 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (where there is a validation
         part), ``lr``, ``seconds``. Losses are mean squared errors of the standardised target: 1
         is the error of predicting the training mean. With ``"bottleneck"`` also the ``phase`` of
-        the training ("learn", "squeeze", "relax", "try", "share", "refit", "doubt"; see
-        :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``price`` of an open gate: the
-        relative fall of the loss that it must be worth. Its ``valid_loss`` is that of the weights
-        of the moment, at the end of a phase those that it goes back to, while averages over the
-        last steps are compared and kept.
+        the training ("warm-up", "penalty ramp", "path", "candidate refit", "group expansion",
+        "refit", "pruning"; see :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``penalty`` of
+        an open gate: the relative decrease of the loss that justifies it. With ``"bottleneck"``,
+        ``valid_loss`` is that of the current weights, whereas averages over the last steps are
+        compared and kept.
 
     n_iter_ : int
         Epochs of training after which the weights stood that are now used.
@@ -481,11 +482,12 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             bar=type(self).__name__ if self.verbose else None,
             seed=self._seed + len(self.net_.history),
             phases=phases,
+            tolerance=(self.attention_params or {}).get("tolerance", training.TOLERANCE),
         )
         self.history_ = pd.DataFrame(training.history(self.net_))
         if self.attention_mode is not None:
             self._summarise_attention(training_set, weight[kept])
-        report.fit_ends()
+        report.end_fit()
         return self
 
     def _draw_seed(self):

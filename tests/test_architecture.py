@@ -17,7 +17,7 @@ import sk_tsattn.datasets
 import sk_tsattn.inspection
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._param_validation import CONSTRAINTS
-from sk_tsattn._training._fit import HISTORY
+from sk_tsattn._training._net import HISTORY_COLUMNS
 
 PACKAGE = Path(sk_tsattn.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -222,7 +222,7 @@ def test_every_fitted_attribute_is_documented_and_every_documented_one_is_set():
 def test_the_documentation_names_the_columns_of_the_history():
     text = inspect.getdoc(AttentionLSTMRegressor)
     entry = text[text.index("history_ :") : text.index("n_iter_ :")]
-    for column in HISTORY.values():
+    for column in HISTORY_COLUMNS.values():
         assert f"``{column}``" in entry
 
 

@@ -59,9 +59,12 @@ class Standing:
         That which learning ended with.
     """
 
-    def __init__(self, network, *, n_batches, look, usage, moves, close, average, reference):
+    def __init__(
+        self, network, *, n_batches, tolerance, look, usage, moves, close, average, reference
+    ):
         self.network = network
         self.n_batches = n_batches
+        self.tolerance = tolerance
         self.look_at = look
         self.usage = usage
         self.moves = moves
@@ -82,7 +85,7 @@ class Standing:
 
     def go_back_to(self, look):
         """Let a look stand, and give the network its weights."""
-        self.average.forget()
+        self.average.reset()
         self.best = look
         self.network.load_state_dict(look.state)
 
@@ -92,11 +95,11 @@ class Standing:
 
     def is_closed(self, look):
         """Say whether less than one gate is open in all."""
-        return look.openness * self.network.gate.kept.numel() < 1
+        return look.openness * self.network.gate.active.numel() < 1
 
     def tolerated(self, look):
         """Give the error above a look's that does not count."""
-        return self.network.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
+        return self.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
 
     def does_as_well(self, look, other, n_errors=1):
         """Say whether a look's error is not above another's, by more than counts."""
@@ -105,7 +108,7 @@ class Standing:
 
     def in_doubt(self):
         """Give the error that there is doubt about, as a validation part hardly tells it."""
-        return self.network.tolerance * self.reference
+        return self.tolerance * self.reference
 
     def credible(self, up, down, n_errors):
         """Leave out looks of the way up that may be better, but by chance, than less open ones.
@@ -165,7 +168,7 @@ class Standing:
 
         The best look is judged; shut are the gates of the weights that training goes on with.
         """
-        n_features = self.network.gate.kept.shape[-1]
+        n_features = self.network.gate.active.shape[-1]
         if n_features == 1:  # the only one, or gates on steps
             return False
         training = copy.deepcopy(self.network.state_dict())
@@ -183,13 +186,13 @@ class Standing:
                 now = look
         self.network.load_state_dict(training)
         if shut:
-            self.network.gate.shut(shut)
-            self.average.forget()
+            self.network.gate.close_features(shut)
+            self.average.reset()
         return bool(shut)
 
     def _without(self, features):
         """Look at the best weights with all gates of some features closed."""
-        self.close("kept", self._all_but("kept", features))
+        self.close("active", self._all_but("active", features))
         look = self.look_at()
         self.network.load_state_dict(self.best.state)
         return look
@@ -205,11 +208,11 @@ class Standing:
                     break
         if not doubted:
             self._prune_features(allowed)
-        gate, (steering, _) = self.network.gate, usage["read_kept"]
+        gate, (steering, _) = self.network.gate, usage["input_active"]
         for feature in steering.reshape(-1, steering.shape[-1]).sum(dim=0).argsort().tolist():
-            if gate.reading().any():
-                kept = self._all_but("read_kept", feature)
-                self.closes("read_kept", kept, allowed, doubted=doubted)
+            if gate.input_gates().any():
+                kept = self._all_but("input_active", feature)
+                self.closes("input_active", kept, allowed, doubted=doubted)
 
     def _prune_features(self, allowed):
         """Close all gates of some features, the least first, while the error is not above that.
@@ -217,14 +220,14 @@ class Standing:
         Those without which alone it is stay, whatever else is closed.
         """
         gate = self.network.gate
-        if gate.kept.shape[-1] == 1:  # the only one, or gates on steps
+        if gate.active.shape[-1] == 1:  # the only one, or gates on steps
             return
-        in_use = gate.kept.reshape(-1, gate.kept.shape[-1]).any(dim=0).nonzero()[:, 0].tolist()
+        in_use = gate.active.reshape(-1, gate.active.shape[-1]).any(dim=0).nonzero()[:, 0].tolist()
         alone = {feature: self._without([feature]).loss for feature in in_use}
         for feature in sorted(in_use, key=lambda feature: alone[feature]):
             if alone[feature] > allowed:
                 break
-            self.closes("kept", self._all_but("kept", feature), allowed)
+            self.closes("active", self._all_but("active", feature), allowed)
 
     def _all_but(self, name, features):
         """Say what is kept but for some features; ``name`` as in :meth:`closes`."""
@@ -235,7 +238,7 @@ class Standing:
     def prune_what_is_not_worth_its_price(self):
         """Close for good what is used in few windows, while the error rises less than the price."""
         gate = self.network.gate
-        price = {"kept": gate.price, "read_kept": gate.read_price}
+        price = {"active": gate.penalty, "input_active": gate.gating_penalty}
         loss = self.look_at().loss
         for name, (used, cost) in self.usage().items():
             kept = getattr(gate, name)
@@ -253,7 +256,7 @@ class Standing:
         """Close all steering, if that leaves most of what was learnt."""
         gate, best = self.network.gate, self.best
         allowed = best.loss + FORGOTTEN * max(0.0, self.reference - best.loss)
-        return self.closes("read_kept", gate.read_kept & False, allowed, WIDEST)
+        return self.closes("input_active", gate.input_active & False, allowed, WIDEST)
 
     def bears(self, exchanges):
         """Say whether the error surely rises by little where inputs are exchanged."""
@@ -271,7 +274,7 @@ class Standing:
     def close_what_does_not_share(self, places):
         """Close for good all but some gates, if that costs no more than is tolerated."""
         allowed = self.best.loss + self.tolerated(self.best)
-        self.closes("kept", places, max(allowed, NOTHING_LEFT * self.reference))
+        self.closes("active", places, max(allowed, NOTHING_LEFT * self.reference))
 
     def close_what_is_idle(self, allowed):
         """Close for good the gates that are open, but that the network has learnt to ignore."""
@@ -279,7 +282,7 @@ class Standing:
         moved, used = self.moves()
         for share in IDLE:
             little = share * allowed
-            if self.closes("kept", moved >= little * used, self.best.loss + little, doubted=True):
+            if self.closes("active", moved >= little * used, self.best.loss + little, doubted=True):
                 break
 
     def narrowed(self, look):

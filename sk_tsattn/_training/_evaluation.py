@@ -1,6 +1,5 @@
 """What a training in phases sees of its network, at averaged weights: losses, gates, their use."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,6 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .._data._batches import INFERENCE_BATCH, Batches
 from ..attention._padding import zero_padding
@@ -50,60 +48,6 @@ def mean_of(looks):
     return Look(losses, looks[0].weight, looks[0].openness)
 
 
-class Average:
-    """The average of a network's weights over its last steps (Polyak and Juditsky 1992).
-
-    Its error jitters less than that of the weights of any one step. The average is the mean of the
-    first steps, and behind them the exponential moving one that reaches as far back.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Whose parameters are averaged.
-
-    n_most : int
-        How many steps the average reaches back.
-    """
-
-    def __init__(self, network, n_most):
-        self.n_most = n_most
-        self.parameters = list(network.parameters())
-        self.forget()
-
-    def forget(self):
-        """Begin anew: the network has gone elsewhere."""
-        self.n_steps = 0
-
-    @torch.no_grad()
-    def update(self):
-        """Take in the weights behind a step."""
-        self.n_steps += 1
-        now = [p.detach() for p in self.parameters]
-        if self.n_steps == 1:
-            self.weights = [p.clone() for p in now]
-        else:
-            share = 1 / min(self.n_steps, self.n_most)
-            get_ema_multi_avg_fn(1 - share)(self.weights, now, self.n_steps)
-
-    @contextmanager
-    def applied(self):
-        """Give the network its averaged weights inside a ``with`` block, if there are any."""
-        if self.n_steps == 0:
-            yield
-            return
-        now = [p.detach().clone() for p in self.parameters]
-        self._put_in(self.weights)
-        try:
-            yield
-        finally:
-            self._put_in(now)
-
-    @torch.no_grad()
-    def _put_in(self, weights):
-        for parameter, weight in zip(self.parameters, weights, strict=True):
-            parameter.copy_(weight)
-
-
 def quartiles(training):
     """Find each feature's quartiles (2, F) in training windows, evenly spaced if they are many."""
     batch = evenly_spaced(training, TELLING_WINDOWS)
@@ -118,7 +62,7 @@ def look(net, windows):
     net.module_.eval()
     losses, weights, opened = [], [], []
     for batch, (y, weight) in Batches(windows, INFERENCE_BATCH):
-        prediction, gates = net.module_.gated(**batch)
+        prediction, gates = net.module_.predict_with_gates(**batch)
         losses.append(net.criterion_.per_sample(prediction, y))
         weights.append(weight)
         opened.append(gates.flatten(1).mean(dim=1))
@@ -133,10 +77,10 @@ def usage(net, windows):
     net.module_.eval()
     _, weights = net.module_.attend(**evenly_spaced(windows, INFERENCE_BATCH))
     gate = net.module_.gate
-    opened = weights["gate"].mean(dim=0).reshape(gate.kept.shape)
-    steering = weights["gate_sensitivity"].mean(dim=0).reshape(gate.kept.shape)
-    read = gate.reading().sum_to_size(gate.kept.shape)
-    return {"kept": (opened, opened), "read_kept": (steering, read)}
+    opened = weights["gate"].mean(dim=0).reshape(gate.active.shape)
+    steering = weights["gate_sensitivity"].mean(dim=0).reshape(gate.active.shape)
+    read = gate.input_gates().sum_to_size(gate.active.shape)
+    return {"active": (opened, opened), "input_active": (steering, read)}
 
 
 @torch.no_grad()
@@ -147,10 +91,10 @@ def moves(net, windows):
     it is open; both of the shape of the mode's gates.
     """
     net.module_.eval()
-    kept = net.module_.gate.kept
+    kept = net.module_.gate.active
     moved, used = torch.zeros(2, *kept.shape, device=kept.device)
     batch = evenly_spaced(windows, INFERENCE_BATCH)
-    for gate, opened, prediction, without in net.module_.without_each_gate(**batch):
+    for gate, opened, prediction, without in net.module_.ablate_gates(**batch):
         moved[gate] = net.criterion_.per_sample(without, prediction).sum() / len(opened)
         used[gate] = opened.mean()
     return moved, used
@@ -162,10 +106,10 @@ def close(net, windows, name, kept):
     ``name`` is that of the gate's buffer, as in :func:`usage`.
     """
     gate = net.module_.gate
-    if name == "kept":
-        gate.kept &= kept
+    if name == "active":
+        gate.active &= kept
     else:
-        gate.read_less(kept, **evenly_spaced(windows, INFERENCE_BATCH))
+        gate.restrict_inputs(kept, **evenly_spaced(windows, INFERENCE_BATCH))
 
 
 @torch.no_grad()

@@ -39,12 +39,12 @@ def interchange(net, training, windows):
     net.module_.eval()
     gate = net.module_.gate
     batch = evenly_spaced(training, INFERENCE_BATCH)
-    gates = gate.by_gate(net.module_.gated(**batch)[1]).amax(dim=(0, 2))
+    gates = gate.group_by_gate(net.module_.predict_with_gates(**batch)[1]).amax(dim=(0, 2))
     is_open = gates > 0
-    nothing = torch.zeros_like(gate.kept), iter(())
+    nothing = torch.zeros_like(gate.active), iter(())
     if is_open.sum() < 2:
         return nothing
-    inputs = gate.by_gate(zero_padding(batch["X"], batch.get("mask")))
+    inputs = gate.group_by_gate(zero_padding(batch["X"], batch.get("mask")))
     inputs = inputs - inputs.mean(dim=0)
     inputs = inputs / inputs.square().sum(dim=(0, 2)).clamp_min(1e-12).sqrt()[:, None]
     correlation = torch.einsum("bnd,bmd->nm", inputs, inputs[:, is_open])
@@ -60,7 +60,7 @@ def interchange(net, training, windows):
     alike = torch.cat([(is_alike & which).nonzero()[:, 0] for which in (is_open, ~is_open)])
     signs = correlation[alike][:, is_alike[is_open]].sign()
     looks = _exchanged(net, windows, alike, n_open, signs)
-    return is_alike.reshape(gate.kept.shape), looks
+    return is_alike.reshape(gate.active.shape), looks
 
 
 def _likeness_by_chance(n_windows, n_others):
@@ -82,7 +82,7 @@ def _exchanged(net, windows, alike, n_open, signs):
         instead = (now + shift) % len(alike)
         exchange = {"gates": alike[:n_open], "inputs": alike[instead], "signs": signs[instead, now]}
         losses = [
-            net.criterion_.per_sample(net.module_.exchanged(**batch, **exchange), y)
+            net.criterion_.per_sample(net.module_.predict_exchanged(**batch, **exchange), y)
             for batch, (y, _) in Batches(windows, INFERENCE_BATCH)
         ]
         yield Look(torch.cat(losses), windows.weight, openness=0.0)

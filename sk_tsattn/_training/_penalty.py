@@ -16,7 +16,7 @@ READ_PRICE, READ_POWER = 0.15, 0.4
 
 def is_priced(network):
     """Say whether a network's gates have a price."""
-    return hasattr(getattr(network, "gate", None), "price")
+    return hasattr(getattr(network, "gate", None), "penalty")
 
 
 def prices(n_samples, *, checked):
@@ -34,6 +34,6 @@ def set_prices(gate, price, low, high):
 
     ``low`` and ``high`` are the ends between which the first falls.
     """
-    gate.price = price
+    gate.penalty = price
     falling = READ_PRICE * high ** (1 - READ_POWER) * price**READ_POWER
-    gate.read_price = max(falling, min(price, low))
+    gate.gating_penalty = max(falling, min(price, low))

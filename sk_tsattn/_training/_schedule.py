@@ -161,6 +161,7 @@ class Schedule(Standing):
         n_batches,
         n_samples,
         n_iter_no_change,
+        tolerance,
         reset_optimizer,
         checked,
         look,
@@ -177,6 +178,7 @@ class Schedule(Standing):
         super().__init__(
             network,
             n_batches=n_batches,
+            tolerance=tolerance,
             look=look,
             usage=usage,
             moves=moves,
@@ -192,7 +194,7 @@ class Schedule(Standing):
         self.look_back = look_back
         self.low_price, self.high_price = prices(n_samples, checked=checked)
         self.step = 0
-        self.phase = "learn"
+        self.phase = "warm-up"
         self.step_size = 1.0  # share of the optimizer's own
         self.reset_optimizer = reset_optimizer
         self.done = False
@@ -200,7 +202,7 @@ class Schedule(Standing):
     def steps(self):
         """Run the schedule: a generator, advanced before the first step and after each."""
         n_learnt = yield from self._learn()
-        self.network.slow_map()
+        self.network.slow_skip_connection()
         if self.checked and not self._is_known(self.learnt):
             self.every = _between_looks(NOISY_LOOK_STEPS, self.n_batches, self.n_steps)
         n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
@@ -263,7 +265,7 @@ class Schedule(Standing):
                 self.average.update()
 
     def _learn(self):
-        self.phase = "learn"
+        self.phase = "warm-up"
         longest = max(1, int(LEARN_SHARE * self.n_steps))
         if not self.checked:
             yield from self._take(longest)
@@ -315,8 +317,8 @@ class Schedule(Standing):
             if not learnt and self.best.loss < LEARNT * self.reference:
                 learnt = True
                 self.screen()
-                self.network.slow_map()
-                self.average.forget()  # it is of weights in other units
+                self.network.slow_skip_connection()
+                self.average.reset()  # it is of weights in other units
             # What few windows tell by chance is learnt first: the error rises, and falls behind it.
             rises = look.loss > (1 + GAIN) * self.best.loss
             patience = PATIENCE if learnt else RISE_PATIENCE if rises else LONG_PATIENCE
@@ -329,7 +331,7 @@ class Schedule(Standing):
 
     def _squeeze(self, n_steps, n_spare):
         """Let the price rise, higher while that leaves much open, and look at what it leaves."""
-        self.phase = "squeeze"
+        self.phase = "penalty ramp"
         path: list[Look] = []
         every, done = self.every, 0
         if self.checked and self._is_known(self.learnt):
@@ -357,7 +359,7 @@ class Schedule(Standing):
 
     def _relax(self, n_steps, n_most):
         """Let the price fall geometrically to the low one, and look at what reopens."""
-        self.phase = "relax"
+        self.phase = "path"
         low = self.low_price / self.high_price
         path: list[Look] = []
         done = 0
@@ -399,13 +401,13 @@ class Schedule(Standing):
         chosen = self.best
         allowed = self.look_back().loss + self.in_doubt()
         self.take_sparsest(path)
-        yield from self._descend("try", n_steps)
+        yield from self._descend("candidate refit", n_steps)
         self.go_back_to(self.best)
         tried, is_by_chance = self.best, self.look_back().loss > allowed
         self.go_back_to(chosen)
         if is_by_chance or self.does_as_well(chosen, tried, self._surely()):
             return
-        yield from self._descend("try", n_steps)  # as fair to what was chosen
+        yield from self._descend("candidate refit", n_steps)  # as fair to what was chosen
         self.go_back_to(chosen if self.does_as_well(self.best, tried, self._surely()) else tried)
 
     def _share(self, n_steps):
@@ -413,7 +415,7 @@ class Schedule(Standing):
         chosen, gate, found = self.best, self.network.gate, []
         for start in (chosen, self.learnt):
             self.go_back_to(start)
-            if gate.reading().any() and not self.forgets_little_without_steering():
+            if gate.input_gates().any() and not self.forgets_little_without_steering():
                 continue
             places, exchanges = self.interchange()
             found.append(places)
@@ -423,13 +425,13 @@ class Schedule(Standing):
         else:
             self.go_back_to(chosen)
             return False
-        self.network.share(places)
+        self.network.expand(places)
         self.best = self.look(chosen.step)
         self.close_what_does_not_share(places)
-        yield from self._descend("share", n_steps, SHARE_STEP_SIZE, gates=False)
+        yield from self._descend("group expansion", n_steps, SHARE_STEP_SIZE, gates=False)
         self.go_back_to(self.best)
         self.close_what_does_not_share(places)
-        opens_others = bool((gate.kept & ~places & ~chosen.state["gate.kept"]).any())
+        opens_others = bool((gate.active & ~places & ~chosen.state["gate.active"]).any())
         does_as_well = self.does_as_well(self.best, chosen, SURELY)
         if not opens_others and (self.nothing_is_left(self.best) or does_as_well):
             return True
@@ -439,7 +441,7 @@ class Schedule(Standing):
     def _settle(self, n_steps):
         """Refit what is left, without what there is doubt about if that does as well."""
         unsteered = yield from self._without_steering(n_steps)
-        much_better = (1 - self.network.tolerance) * self.best.loss
+        much_better = (1 - self.tolerance) * self.best.loss
         is_much_better = unsteered is not None and unsteered.loss <= much_better
         if is_much_better and self._is_narrow(unsteered):
             self.go_back_to(unsteered)
@@ -457,7 +459,7 @@ class Schedule(Standing):
     def _without_steering(self, n_steps):
         """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
         chosen, gate = self.best, self.network.gate
-        if not (gate.reading().any() and self.forgets_little_without_steering()):
+        if not (gate.input_gates().any() and self.forgets_little_without_steering()):
             return None
         yield from self._descend("refit", n_steps)
         unsteered = self.best
@@ -477,7 +479,7 @@ class Schedule(Standing):
         if self.best is refit:
             return
         if self.look_back().loss <= learnt + doubt:
-            yield from self._descend("doubt", n_steps)
+            yield from self._descend("pruning", n_steps)
             self.go_back_to(self.best)
             is_narrow = self.best.openness <= WIDEST * _in_use(usage)
             does_as_well = self.does_as_well(self.best, refit)

@@ -40,19 +40,19 @@ class FitReport:
             self.context.call_on_fit_task_begin(**self.data)
         self.epoch = None
 
-    def epoch_begins(self):
+    def begin_epoch(self):
         """Open the task of an epoch."""
         if self.context is not None:
             self.epoch = self.context.subcontext(task_name="epoch")
             self.epoch.call_on_fit_task_begin(**self.data)
 
-    def epoch_ends(self):
+    def end_epoch(self):
         """Close the task of an epoch; return whether a callback wants to stop."""
         if self.epoch is None:
             return False
         return self.epoch.call_on_fit_task_end(**self.data, reconstruction_attributes=self.fitted)
 
-    def fit_ends(self):
+    def end_fit(self):
         """Close the task of the fit."""
         if self.context is not None:
             self.context.call_on_fit_task_end(**self.data, reconstruction_attributes=self.fitted)

@@ -15,13 +15,14 @@ from torch import nn
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._data._batches import WindowDataset
 from sk_tsattn._data._windows import Windows
-from sk_tsattn._training._evaluation import Average, Look, linear_reference, moves
-from sk_tsattn._training._fit import WeightedLoss
+from sk_tsattn._training._averaging import Average
+from sk_tsattn._training._evaluation import Look, linear_reference, moves
+from sk_tsattn._training._loss import WeightedLoss
 from sk_tsattn._training._penalty import HIGH_PRICE, prices, set_prices
 from sk_tsattn._training._schedule import Schedule
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, BottleneckLSTM
-from sk_tsattn.attention._bottleneck._gate import BOUND, GAIN
-from sk_tsattn.attention._bottleneck._hard_concrete import SHIFT, draw, median
+from sk_tsattn.attention._bottleneck._gate import LOGIT_BOUND, LOGIT_SCALE
+from sk_tsattn.attention._bottleneck._hard_concrete import SHIFT, median, sample
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell, make_switch
 
 B, T, F = 5, 6, 4
@@ -42,8 +43,8 @@ def network_with(mode="both", *, logits, read=8.0):
     """A network whose gates have these logits, in every window."""
     network = BottleneckLSTM(T, F, 1, attention_mode=mode, hidden_size=8).double().eval()
     with torch.no_grad():
-        network.gate.bias.copy_(torch.as_tensor(logits) / GAIN)
-        network.gate.read.fill_(read / GAIN)
+        network.gate.bias.copy_(torch.as_tensor(logits) / LOGIT_SCALE)
+        network.gate.input_logits.fill_(read / LOGIT_SCALE)
     return network
 
 
@@ -83,7 +84,7 @@ def test_where_all_is_closed_the_prediction_is_a_constant_and_attention_uniform(
 
 @pytest.mark.parametrize("logit", [-2.0, 0.0, 1.5])
 def test_gates_are_drawn_closed_as_often_as_the_formula_says(logit):
-    gates, *_ = draw(torch.full((1, 200, 200), logit, dtype=torch.float64), BOUND)
+    gates, *_ = sample(torch.full((1, 200, 200), logit, dtype=torch.float64), LOGIT_BOUND)
     # Louizos et al. (2018), eq. 12; the standard error of the share is at most .0025.
     p_open = 1 / (1 + np.exp(SHIFT - logit))
     assert (gates > 0).double().mean().item() == pytest.approx(p_open, abs=0.0125)
@@ -95,22 +96,24 @@ def test_gates_are_drawn_closed_as_often_as_the_formula_says(logit):
 @pytest.mark.parametrize("logit", [-2.0, -1.5, 0.0, 1.0, 2.0])
 def test_a_gate_of_prediction_is_the_median_of_those_drawn_in_training(logit):
     logits = torch.full((1, 200, 200), logit, dtype=torch.float64)
-    gates, *_ = draw(logits, BOUND)
+    gates, *_ = sample(logits, LOGIT_BOUND)
     # The standard error of the median is at most .006.
-    assert median(logits, BOUND)[0, 0, 0] == pytest.approx(gates.median().item(), abs=0.03)
+    assert median(logits, LOGIT_BOUND)[0, 0, 0] == pytest.approx(gates.median().item(), abs=0.03)
 
 
 def test_a_clearly_closed_gate_is_exactly_0_and_a_clearly_open_one_exactly_1():
-    gates = median(torch.tensor([-BOUND, -1.7, 0.0, 1.7, BOUND]), BOUND)
+    gates = median(torch.tensor([-LOGIT_BOUND, -1.7, 0.0, 1.7, LOGIT_BOUND]), LOGIT_BOUND)
     torch.testing.assert_close(gates, torch.tensor([0, 0, 0.5, 1, 1]), rtol=0, atol=1e-6)
 
 
-@given(st.floats(-BOUND, BOUND), st.floats(-BOUND, BOUND))
+@given(st.floats(-LOGIT_BOUND, LOGIT_BOUND), st.floats(-LOGIT_BOUND, LOGIT_BOUND))
 def test_a_more_open_gate_costs_more_and_a_fully_open_one_costs_1(one, other):
     low, high = sorted([one, other])
-    costs = [draw(torch.full((1, 1, 1), x).double(), BOUND)[1].item() for x in (low, high)]
+    costs = [sample(torch.full((1, 1, 1), x).double(), LOGIT_BOUND)[1].item() for x in (low, high)]
     assert 0 < costs[0] <= costs[1] <= 1 + 1e-9
-    assert draw(torch.full((1, 1, 1), BOUND).double(), BOUND)[1].item() == pytest.approx(1)
+    assert sample(torch.full((1, 1, 1), LOGIT_BOUND).double(), LOGIT_BOUND)[
+        1
+    ].item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("sampled", [False, True])
@@ -118,9 +121,9 @@ def test_a_more_open_gate_costs_more_and_a_fully_open_one_costs_1(one, other):
 @every_mode
 def test_gradients_of_gates_and_of_their_price_are_those_of_the_formula(mode, padded, sampled):
     gate = BottleneckGate(T, F, attention_mode=mode).double()
-    gate.price, gate.read_price, gate.sampled = 0.3, 0.2, sampled
+    gate.penalty, gate.gating_penalty, gate.sampled = 0.3, 0.2, sampled
     with torch.no_grad():
-        gate.scorer.out.weight.normal_(std=0.05)  # within the bounds
+        gate.gating_network.out.weight.normal_(std=0.05)  # within the bounds
     names, parameters = zip(*gate.named_parameters(), strict=True)
     mask = None
     if padded:
@@ -140,7 +143,7 @@ def test_weights_that_change_between_a_prediction_and_its_gradient_raise(sampled
     gate.sampled = sampled
     Z, _, _ = gate(windows())
     with torch.no_grad():
-        gate.scorer.out.weight += 1
+        gate.gating_network.out.weight += 1
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         Z.sum().backward()
 
@@ -148,8 +151,8 @@ def test_weights_that_change_between_a_prediction_and_its_gradient_raise(sampled
 @pytest.mark.parametrize("side", [-1, 1])
 def test_a_logit_at_its_bound_is_moved_inwards_alone(side):
     gate = BottleneckGate(T, F)
-    gate.price = 1.0
-    nn.init.constant_(gate.bias, side * (BOUND + 0.5) / GAIN)
+    gate.penalty = 1.0
+    nn.init.constant_(gate.bias, side * (LOGIT_BOUND + 0.5) / LOGIT_SCALE)
     for direction in (-1, 1):  # of a step that a descent would take
         gate.bias.grad = None
         _, _, price = gate(windows(dtype=torch.float32))
@@ -160,11 +163,11 @@ def test_a_logit_at_its_bound_is_moved_inwards_alone(side):
 def test_windows_get_gates_of_their_own_only_through_what_is_read():
     network, X = network_with(logits=0.0), windows()
     with torch.no_grad():
-        network.gate.scorer.out.weight.normal_()
+        network.gate.gating_network.out.weight.normal_()
     gates = network.attend(X)[1]["gate"]
     assert gates.std(dim=0).max() > 0.01
     with torch.no_grad():
-        network.gate.read.fill_(-8.0)
+        network.gate.input_logits.fill_(-8.0)
     gates = network.attend(X)[1]["gate"]
     torch.testing.assert_close(gates, gates[:1].expand_as(gates))
 
@@ -172,10 +175,10 @@ def test_windows_get_gates_of_their_own_only_through_what_is_read():
 def silence(gate):
     """Let the scorer say nothing."""
     for parameter in (
-        gate.scorer.local.weight,
-        gate.scorer.context.weight,
-        gate.scorer.newest.weight,
-        gate.scorer.position,
+        gate.gating_network.local.weight,
+        gate.gating_network.context.weight,
+        gate.gating_network.newest.weight,
+        gate.gating_network.position,
     ):
         parameter.zero_()
 
@@ -186,9 +189,11 @@ def steered_network(mode="both"):
     gate = network.gate
     with torch.no_grad():
         silence(gate)
-        gate.scorer.newest.weight[0, 0] = 1.0  # tanh(8 x) of the newest step of feature 0
-        gate.scorer.out.weight.zero_()
-        gate.scorer.out.weight[-1, 0] = 1.4  # opens the last feature, if x > 0; or all steps
+        gate.gating_network.newest.weight[0, 0] = 1.0  # tanh(8 x) of the newest step of feature 0
+        gate.gating_network.out.weight.zero_()
+        gate.gating_network.out.weight[-1, 0] = (
+            1.4  # opens the last feature, if x > 0; or all steps
+        )
     return network
 
 
@@ -196,7 +201,7 @@ def test_a_closed_cell_that_opens_another_has_attention_of_its_own():
     network, X = steered_network(), windows()
     X[:, -1, 0] = torch.tensor([2.0, -2.0, 2.0, -2.0, 2.0])
     with torch.no_grad():
-        network.gate.bias[:4, -1] = -20 / GAIN  # in no window: two steps are left
+        network.gate.bias[:4, -1] = -20 / LOGIT_SCALE  # in no window: two steps are left
     weights = network.attend(X)[1]
     on = X[:, -1, 0] > 0
     assert (weights["gate"][:, -1, 0] == 0).all()  # its value does not pass
@@ -216,10 +221,10 @@ def test_steering_is_on_a_mark_and_not_where_there_is_none():
     gate, X = network.gate, windows()
     with torch.no_grad():
         silence(gate)
-        gate.scorer.local.weight[6, 0] = 1.0  # feature 0 of the own step
-        gate.scorer.out.weight.zero_()
-        gate.scorer.out.weight[2, 6] = 1.4
-        gate.typical[:, 0] = 0.0
+        gate.gating_network.local.weight[6, 0] = 1.0  # feature 0 of the own step
+        gate.gating_network.out.weight.zero_()
+        gate.gating_network.out.weight[2, 6] = 1.4
+        gate.baselines[:, 0] = 0.0
     X[:, :, 0] = 0.0
     X[torch.arange(B), torch.arange(B), 0] = 3.0
     weights = network.attend(X)[1]
@@ -235,10 +240,10 @@ def test_steering_is_on_a_mark_and_not_where_there_is_none():
 def test_a_step_or_a_feature_does_not_steer_itself(mode, item):
     network, X = steered_network(mode), windows()
     with torch.no_grad():
-        network.gate.scorer.out.weight.zero_()
-        network.gate.scorer.out.weight[0 if mode == "feature" else slice(None), 0] = 1.4
+        network.gate.gating_network.out.weight.zero_()
+        network.gate.gating_network.out.weight[0 if mode == "feature" else slice(None), 0] = 1.4
         if mode == "time":  # all steps but the last are closed for good
-            network.gate.bias[:-1] = -20 / GAIN
+            network.gate.bias[:-1] = -20 / LOGIT_SCALE
     weights = network.attend(X)[1]
     assert weights["gate"][item].max() > 0.9
     assert (weights["gate_sensitivity"] == 0).all()
@@ -248,12 +253,12 @@ def test_steering_is_that_of_hiding_one_cell_after_the_other():
     network, X = network_with(logits=0.0), windows(20)
     gate = network.gate
     with torch.no_grad():
-        gate.scorer.out.weight.normal_()
+        gate.gating_network.out.weight.normal_()
         gates = gate(X)[1]
         expected = torch.zeros_like(X)
         for t in range(T):
             for f in range(F):
-                for value in gate.typical[:, f]:
+                for value in gate.baselines[:, f]:
                     hidden = X.clone()
                     hidden[:, t, f] = value
                     change = (gate(hidden)[1] - gates).abs()
@@ -271,10 +276,10 @@ def test_what_is_not_kept_is_closed_and_steers_nothing(mode):
     network, X = network_with(mode, logits=0.0), windows()
     gate = network.gate
     with torch.no_grad():
-        gate.scorer.out.weight.normal_()
+        gate.gating_network.out.weight.normal_()
         assert (gate.sensitivity(X) > 0.01).flatten(1).any(dim=0).all()
-        gate.kept.view(-1)[0] = False
-        gate.read_kept.view(-1)[-1] = False
+        gate.active.view(-1)[0] = False
+        gate.input_active.view(-1)[-1] = False
     weights = network.attend(X)[1]
     assert (weights["gate"].reshape(B, -1)[:, 0] == 0).all()
     assert (weights["gate_sensitivity"].reshape(B, -1)[:, -1] == 0).all()
@@ -291,21 +296,21 @@ def test_a_prediction_without_a_gate_is_that_with_its_cells_at_their_mean(mode, 
         mask = torch.ones(B, T, dtype=torch.bool)
         mask[:, :2] = False
     with torch.no_grad():
-        network.gate.scorer.out.weight.normal_(std=3.0)  # some gates are open, others not
-        network.gate.kept.view(-1)[-1] = False
-        prediction, gates = network.gated(X, mask)
+        network.gate.gating_network.out.weight.normal_(std=3.0)  # some gates are open, others not
+        network.gate.active.view(-1)[-1] = False
+        prediction, gates = network.predict_with_gates(X, mask)
         seen = set()
-        for gate, opened, before, without in network.without_each_gate(X, mask):
+        for gate, opened, before, without in network.ablate_gates(X, mask):
             seen.add(gate)
             which = opened > 0
             torch.testing.assert_close(before, prediction[which])
-            network.gate.kept[gate] = False
-            expected, fewer = network.gated(X, mask)
-            network.gate.kept[gate] = True
+            network.gate.active[gate] = False
+            expected, fewer = network.predict_with_gates(X, mask)
+            network.gate.active[gate] = True
             torch.testing.assert_close(without, expected[which])
             torch.testing.assert_close(expected[~which], prediction[~which])
             torch.testing.assert_close(opened, (gates - fewer).flatten(1).amax(dim=1))
-    n_gates = network.gate.kept.numel()
+    n_gates = network.gate.active.numel()
     assert len(seen) == n_gates - 1 - padded * {"both": 2 * F, "time": 2, "feature": 0}[mode]
 
 
@@ -313,16 +318,16 @@ def test_a_prediction_without_a_gate_is_that_with_its_cells_at_their_mean(mode, 
 def test_what_a_gate_does_is_averaged_over_all_windows(mode):
     network, X = network_with(mode, logits=0.0), windows()
     with torch.no_grad():
-        network.gate.scorer.out.weight.normal_(std=3.0)
+        network.gate.gating_network.out.weight.normal_(std=3.0)
     data = WindowDataset(Windows.of_windows(X.numpy()), 0.0, 1.0, dtype="float64", device="cpu")
     net = SimpleNamespace(module_=network, criterion_=WeightedLoss())
     moved, used = moves(net, data)
     with torch.no_grad():
-        prediction, gates = network.gated(X)
-        for gate in np.ndindex(*network.gate.kept.shape):
-            network.gate.kept[gate] = False
-            without, fewer = network.gated(X)
-            network.gate.kept[gate] = True
+        prediction, gates = network.predict_with_gates(X)
+        for gate in np.ndindex(*network.gate.active.shape):
+            network.gate.active[gate] = False
+            without, fewer = network.predict_with_gates(X)
+            network.gate.active[gate] = True
             expected = ((without - prediction) ** 2).mean().item()
             assert moved[gate].item() == pytest.approx(expected, rel=1e-4, abs=1e-9)
             opened = (gates - fewer).flatten(1).amax(dim=1).mean().item()
@@ -336,7 +341,7 @@ def test_padding_steers_nothing_and_is_not_steered(mode):
     mask = torch.ones(B, T, dtype=torch.bool)
     mask[:, :2] = False
     with torch.no_grad():
-        network.gate.scorer.out.weight.normal_()
+        network.gate.gating_network.out.weight.normal_()
     weights = network.attend(X, mask)[1]
     X[:, :2] = 100.0
     other = network.attend(X, mask)[1]
@@ -350,11 +355,11 @@ def test_padding_steers_nothing_and_is_not_steered(mode):
 def test_what_is_no_longer_read_steers_nothing_and_leaves_the_gates_as_wide(mode):
     gate = BottleneckGate(T, F, attention_mode=mode).double().eval()
     with torch.no_grad():
-        gate.scorer.out.weight.normal_(std=0.1)
+        gate.gating_network.out.weight.normal_(std=0.1)
         gate.bias.normal_(std=0.1)
     X, mask = windows(), torch.ones(B, T, dtype=torch.bool)
     before = gate._level(X, mask)
-    gate.read_less(torch.tensor(False), X, mask)
+    gate.restrict_inputs(torch.tensor(False), X, mask)
     torch.testing.assert_close(gate._level(X, mask), before)
     assert (gate.sensitivity(X) == 0).all()
     gates = gate(X)[1]
@@ -366,9 +371,9 @@ def test_gates_that_nothing_steers_are_those_that_all_windows_would_have(mode):
     gate = BottleneckGate(T, F, attention_mode=mode).double()
     gate.sampled = False
     with torch.no_grad():
-        gate.scorer.out.weight.normal_(std=0.1)
+        gate.gating_network.out.weight.normal_(std=0.1)
         gate.bias.normal_(std=0.1)
-        gate.read_kept[:] = False
+        gate.input_active[:] = False
     X, parameters = windows(), list(gate.parameters())
     found = []
     for mask in (None, torch.ones(B, T, dtype=torch.bool)):  # with a mask, each window is scored
@@ -383,7 +388,7 @@ def test_gates_that_nothing_steers_are_those_that_all_windows_would_have(mode):
 def test_training_gives_a_price_in_units_of_the_loss_and_prediction_gives_none():
     gate = BottleneckGate(T, F).double()
     X = windows()
-    for gate.price, gate.read_price in ((0.1, 0.0), (0.0, 0.1)):
+    for gate.penalty, gate.gating_penalty in ((0.1, 0.0), (0.0, 0.1)):
         _, _, price = gate.train()(X)
         assert price.shape == (B,)
         assert 0.5 * 0.1 * T * F < price.mean().item() < 1.5 * 0.1 * T * F  # all start open
@@ -395,7 +400,7 @@ def test_training_gives_a_price_in_units_of_the_loss_and_prediction_gives_none()
 # ------------------------------------------------------------------------------ the schedule
 
 
-BUFFERS = ("kept", "read_kept")
+BUFFERS = ("active", "input_active")
 
 
 class FakeNetwork:
@@ -404,14 +409,14 @@ class FakeNetwork:
     def __init__(self, *, tolerance=0.01, n_gates=1, steers=False):
         self.tolerance = tolerance
         self.gate = torch.nn.Identity()
-        self.gate.price, self.gate.sampled = 0.0, True
-        self.gate.kept = torch.ones(n_gates, dtype=torch.bool)
-        self.gate.read_kept = torch.tensor([steers])
-        self.gate.reading = lambda: self.gate.read_kept.float()
+        self.gate.penalty, self.gate.sampled = 0.0, True
+        self.gate.active = torch.ones(n_gates, dtype=torch.bool)
+        self.gate.input_active = torch.tensor([steers])
+        self.gate.input_gates = lambda: self.gate.input_active.float()
         self.shut = []
-        self.gate.shut = self.shut.extend
+        self.gate.close_features = self.shut.extend
         self.shares = False
-        self.slow_map = lambda: None
+        self.slow_skip_connection = lambda: None
         self.gate.weights = self.weights = 0
 
     def trained(self, weights):
@@ -430,15 +435,15 @@ class FakeNetwork:
     def close(self, name, kept):
         setattr(self.gate, name, getattr(self.gate, name) & kept)
 
-    def share(self, places):
-        self.gate.kept = self.gate.kept | places
+    def expand(self, places):
+        self.gate.active = self.gate.active | places
         self.shares = True
 
 
 def averaged(*steps):
     """Set a weight step by step; give the network and the average of the weight."""
     network = nn.Linear(1, 1, bias=False)
-    average = Average(network, n_most=25)
+    average = Average(network, n_max=25)
     for value in steps:
         nn.init.constant_(network.weight, value)
         average.update()
@@ -454,7 +459,7 @@ def test_weights_are_averaged_over_few_steps_and_put_back():
 
 def test_an_average_begins_anew_behind_a_jump():
     network, average = averaged(1.0, 2.0, 6.0)
-    average.forget()
+    average.reset()
     with average.applied():
         assert network.weight.item() == 6.0
     average.update()
@@ -475,11 +480,12 @@ def schedule_of(network, **options):
         "n_batches": 10,
         "n_samples": 640,
         "n_iter_no_change": 10,
+        "tolerance": network.tolerance,
         "reset_optimizer": lambda: None,
         "checked": True,
         "average": partial(Average, nn.Linear(1, 1)),
-        "moves": lambda: (torch.ones_like(network.gate.kept), 1.0),
-        "interchange": lambda: (torch.zeros_like(network.gate.kept), iter(())),
+        "moves": lambda: (torch.ones_like(network.gate.active), 1.0),
+        "interchange": lambda: (torch.zeros_like(network.gate.active), iter(())),
         "reference": 1.0,
         "linear": lambda: 1.0,
         "look_back": lambda: Look(torch.ones(2), torch.ones(2), openness=1.0),
@@ -500,13 +506,13 @@ def learning(network, look):
 def learn(schedule):
     """Run a schedule until learning is over."""
     for _ in schedule.steps():
-        if schedule.phase == "squeeze":
+        if schedule.phase == "penalty ramp":
             break
 
 
 @pytest.mark.parametrize(("gain", "n_looks"), [(0.06, 8), (0.04, 4)])
 def test_a_refit_takes_twice_as_long_where_its_first_look_is_much_better(gain, n_looks):
-    losses = {"learn": lambda: 0.9, "squeeze": lambda: 0.9, "relax": lambda: 0.5}
+    losses = {"warm-up": lambda: 0.9, "penalty ramp": lambda: 0.9, "path": lambda: 0.5}
     refit = iter(0.5 * (1 - gain) * 0.99**n for n in range(1000))
     losses["refit"] = lambda: next(refit)
     schedule, record = run(lambda phase: (losses[phase](), 0.5), n_epochs=300, n_batches=10)
@@ -523,7 +529,7 @@ def test_a_refit_takes_twice_as_long_where_its_first_look_is_much_better(gain, n
 )
 def test_the_linear_map_is_slowed_once_what_is_linear_is_known(loss, slowed_at):
     network, looks, slowed = FakeNetwork(), [], []
-    network.slow_map = lambda: slowed.append((schedule.phase, len(looks)))
+    network.slow_skip_connection = lambda: slowed.append((schedule.phase, len(looks)))
 
     def look():
         looks.append(schedule.phase)
@@ -531,20 +537,20 @@ def test_the_linear_map_is_slowed_once_what_is_linear_is_known(loss, slowed_at):
 
     schedule = learning(network, look)
     learn(schedule)
-    assert slowed[0] == ("learn", slowed_at or looks.count("learn"))
+    assert slowed[0] == ("warm-up", slowed_at or looks.count("warm-up"))
 
 
 @pytest.mark.parametrize("shape", [(20, 10), (5, 4), (2, 3)])
 def test_a_slowed_map_maps_as_before_and_moves_as_one_of_20_inputs(shape):
     network = BottleneckLSTM(*shape, 1).double().eval()
     X = torch.ones(1, *shape, dtype=torch.float64)
-    nn.init.normal_(network.highway.weight)
+    nn.init.normal_(network.skip.weight)
     nn.init.constant_(network.gate.bias, 9.0)  # all open
     before = network(X)
     for _ in range(2):  # once more changes nothing
-        network.slow_map()
+        network.slow_skip_connection()
         torch.testing.assert_close(network(X), before)
-    optimizer = torch.optim.Adam(network.highway.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(network.skip.parameters(), lr=0.01)
     network(X).sum().backward()
     optimizer.step()
     n_inputs = X.numel()
@@ -556,7 +562,7 @@ def test_a_slowed_map_maps_as_before_and_moves_as_one_of_20_inputs(shape):
 def test_training_ends_with_averaged_weights():
     network = nn.Linear(1, 1, bias=False)
     network.gate, network.tolerance = FakeNetwork().gate, 0.01
-    network.slow_map = lambda: None
+    network.slow_skip_connection = lambda: None
     schedule = schedule_of(
         network,
         look=lambda: Look(torch.ones(2), torch.ones(2), openness=0.0),
@@ -573,13 +579,13 @@ def test_training_ends_with_averaged_weights():
 def test_what_is_closed_is_judged_at_the_weights_that_were_chosen():
     network = nn.Linear(1, 1, bias=False)
     network.gate, network.tolerance = FakeNetwork().gate, 0.01
-    network.slow_map = lambda: None
+    network.slow_skip_connection = lambda: None
     path, judged = [], []
 
     def look():
-        if schedule.phase == "learn":
+        if schedule.phase == "warm-up":
             return Look(torch.ones(2), torch.ones(2), openness=1.0)
-        (path if network.gate.kept.all() else judged).append(network.weight.item())
+        (path if network.gate.active.all() else judged).append(network.weight.item())
         return Look(torch.ones(2), torch.ones(2), 0.1 * len(path))  # the first is the sparsest
 
     def close(name, kept):
@@ -588,7 +594,7 @@ def test_what_is_closed_is_judged_at_the_weights_that_were_chosen():
     schedule = schedule_of(
         network,
         look=look,
-        usage=lambda: {"kept": (torch.zeros(1),) * 2, "read_kept": (torch.zeros(1),) * 2},
+        usage=lambda: {"active": (torch.zeros(1),) * 2, "input_active": (torch.zeros(1),) * 2},
         close=close,
         average=partial(Average, network),
     )
@@ -626,7 +632,7 @@ def run(
         if network.gate.weights == network.weights:
             measured[network.weights] = openness
         openness = measured[network.gate.weights]
-        loss += steers and not network.gate.read_kept.any()
+        loss += steers and not network.gate.input_active.any()
         return Look(loss + spread * torch.tensor([-1.0, 0.0, 1.0]), torch.ones(3), openness)
 
     schedule = schedule_of(
@@ -634,7 +640,7 @@ def run(
         look=look,
         usage=lambda: {name: (one := torch.ones(1), one * steers) for name in BUFFERS},
         close=network.close,
-        interchange=lambda: (network.gate.kept & alike, iter([schedule.best])),
+        interchange=lambda: (network.gate.active & alike, iter([schedule.best])),
         n_steps=n_epochs * n_batches,
         n_batches=n_batches,
         n_samples=n_samples,
@@ -649,7 +655,7 @@ def run(
     next(steps)
     for step in range(1, n_epochs * n_batches + 1):
         network.trained(step)
-        record.append((schedule.phase, network.gate.price, schedule.step_size))
+        record.append((schedule.phase, network.gate.penalty, schedule.step_size))
         next(steps, None)
         if step % n_batches == 0 and schedule.done:
             break
@@ -677,7 +683,15 @@ def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(n_epochs, n_batches,
         assert len(record) % n_batches == 0
         assert all(0 <= price <= HIGH_PRICE for _, price, _ in record)
         assert all(0 < size <= 1 for _, _, size in record)
-        order = ["learn", "squeeze", "relax", "try", "share", "refit", "doubt"]
+        order = [
+            "warm-up",
+            "penalty ramp",
+            "path",
+            "candidate refit",
+            "group expansion",
+            "refit",
+            "pruning",
+        ]
         assert sorted((phase for phase, _, _ in record), key=order.index) == [r[0] for r in record]
         assert schedule.network.gate.sampled
         if measure is not None:
@@ -687,12 +701,14 @@ def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(n_epochs, n_batches,
 def test_the_price_rises_linearly_and_falls_geometrically_to_its_low_end():
     _, record = run(n_samples=640)
     low, high = prices(640, checked=False)
-    rise = [price for phase, price, _ in record if phase == "squeeze"]
-    fall = [price for phase, price, _ in record if phase == "relax"]
+    rise = [price for phase, price, _ in record if phase == "penalty ramp"]
+    fall = [price for phase, price, _ in record if phase == "path"]
     np.testing.assert_allclose(np.diff(rise), np.diff(rise)[0])
     np.testing.assert_allclose(fall, high * (low / high) ** (np.arange(len(fall)) / len(fall)))
     assert all(
-        price == 0 for phase, price, _ in record if phase in ("learn", "share", "refit", "doubt")
+        price == 0
+        for phase, price, _ in record
+        if phase in ("warm-up", "group expansion", "refit", "pruning")
     )
 
 
@@ -707,11 +723,11 @@ def test_the_low_price_is_never_above_the_high_one(n_samples):
 @pytest.mark.parametrize(("left_open", "peak"), [(0.2, 400 / 20_000), (0.3, HIGH_PRICE)])
 def test_the_price_rises_higher_with_many_windows_only_while_much_stays_open(left_open, peak):
     def measure(phase):
-        return 0.5, 1.0 if phase == "learn" else left_open
+        return 0.5, 1.0 if phase == "warm-up" else left_open
 
     _, record = run(measure, n_samples=20_000, n_epochs=100)
-    assert max(price for phase, price, _ in record if phase == "relax") == pytest.approx(peak)
-    prices_before = [price for phase, price, _ in record if phase == "squeeze"]
+    assert max(price for phase, price, _ in record if phase == "path") == pytest.approx(peak)
+    prices_before = [price for phase, price, _ in record if phase == "penalty ramp"]
     assert (np.diff(prices_before) > 0).all()
 
 
@@ -722,7 +738,7 @@ def test_the_sparsest_look_within_the_tolerance_is_chosen(tolerance, chosen):
     path = iter([(0.5, 0.1), (0.2, 0.5), (0.21, 0.3), (0.201, 0.35), *[(0.25, 0.8)] * 1000])
 
     def measure(phase):
-        return next(path) if phase == "relax" else (0.6, 1.0)
+        return next(path) if phase == "path" else (0.6, 1.0)
 
     schedule, _ = run(measure, n_epochs=200, tolerance=tolerance)
     assert schedule.best.openness == chosen
@@ -742,7 +758,7 @@ def test_the_sparsest_look_within_the_tolerance_is_chosen(tolerance, chosen):
     ],
 )
 def test_looks_while_the_price_rises_and_while_it_falls_compete(learnt, rising, falling, chosen):
-    phases = {"learn": (learnt, 1.0), "squeeze": rising, "relax": falling}
+    phases = {"warm-up": (learnt, 1.0), "penalty ramp": rising, "path": falling}
     schedule, _ = run(lambda phase: phases.get(phase, (0.5, 1.0)), n_epochs=200)
     assert schedule.best.openness == chosen
 
@@ -757,9 +773,9 @@ def test_there_are_twice_as_many_looks_while_the_price_rises_where_little_is_lef
 
     schedule, record = run(measure, n_epochs=200)
     steps = Counter(phase for phase, _, _ in record)
-    assert steps["relax"] == looks["relax"] * schedule.every
-    n_looks = -(-steps["squeeze"] // (schedule.every // times))
-    assert looks["squeeze"] == n_looks > times
+    assert steps["path"] == looks["path"] * schedule.every
+    n_looks = -(-steps["penalty ramp"] // (schedule.every // times))
+    assert looks["penalty ramp"] == n_looks > times
 
 
 @pytest.mark.parametrize(
@@ -775,7 +791,7 @@ def test_there_are_twice_as_many_looks_while_the_price_rises_where_little_is_lef
 def test_a_look_of_the_way_up_must_be_surely_better_than_one_at_which_all_is_closed(
     rising, falling, chosen
 ):
-    phases = {"learn": (1.0, 3.0), "squeeze": rising, "relax": falling}
+    phases = {"warm-up": (1.0, 3.0), "penalty ramp": rising, "path": falling}
     schedule, _ = run(lambda phase: phases.get(phase, (2.0, 3.0)), n_epochs=200)
     assert schedule.best.openness == chosen
 
@@ -805,13 +821,15 @@ def test_what_may_be_better_than_the_best_of_the_falling_price_is_refit_to_see_w
         return of_training if openness == 2 else 1.0
 
     def measure(phase):
-        if phase == "try" and judged[-1] == 2:  # what was chosen is refit behind what is tried
+        if (
+            phase == "candidate refit" and judged[-1] == 2
+        ):  # what was chosen is refit behind what is tried
             return fair, 1.5
-        phases = {"learn": (learnt, 2.0), "squeeze": rising, "relax": (0.21, 1.5)}
-        return {**phases, "try": (refit, 2.0, 0.03)}.get(phase, (0.5, 1.0))
+        phases = {"warm-up": (learnt, 2.0), "penalty ramp": rising, "path": (0.21, 1.5)}
+        return {**phases, "candidate refit": (refit, 2.0, 0.03)}.get(phase, (0.5, 1.0))
 
     schedule, record = run(measure, n_epochs=200, known=known)
-    assert any(phase == "try" for phase, _, _ in record) == is_tried
+    assert any(phase == "candidate refit" for phase, _, _ in record) == is_tried
     assert schedule.best.openness == chosen
 
 
@@ -828,7 +846,7 @@ def test_learning_goes_on_while_the_error_falls_and_nothing_is_learnt_yet(losses
     while_learning = []
 
     def measure(phase):
-        if phase == "learn":
+        if phase == "warm-up":
             while_learning.append(next(path))
         return while_learning[-1], 1.0
 
@@ -843,12 +861,12 @@ def test_learning_ends_with_its_last_look_where_none_is_better_than_predicting_t
     while_learning = []
 
     def measure(phase):
-        if phase == "learn":
+        if phase == "warm-up":
             while_learning.append(1.3 if while_learning else first)
         return while_learning[-1], 1.0
 
     schedule, record = run(measure)
-    steps = [step for step, (phase, _, _) in enumerate(record, start=1) if phase == "learn"]
+    steps = [step for step, (phase, _, _) in enumerate(record, start=1) if phase == "warm-up"]
     assert len(while_learning) > 1
     assert schedule.learnt.loss == pytest.approx(while_learning[ends_with])
     assert schedule.learnt.step == (steps[-1] if ends_with else steps[-1] // len(while_learning))
@@ -860,7 +878,7 @@ def test_learning_ends_where_little_is_left_of_what_a_linear_map_leaves(linear, 
     while_learning = []
 
     def measure(phase):
-        if phase == "learn":
+        if phase == "warm-up":
             while_learning.append(next(path))
         return while_learning[-1], 1.0
 
@@ -891,14 +909,14 @@ def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_withou
 @pytest.mark.parametrize(("learnt", "is_low"), [(0.6, False), (0.4, True)])
 def test_the_price_falls_to_its_low_end_where_what_was_learnt_is_not_yet_back(learnt, is_low):
     phases = {
-        "learn": (learnt, 1.0),
-        "squeeze": (1.0, 1.0),
-        "relax": (0.5, 1.0),
-        "try": (0.5, 1.0),
+        "warm-up": (learnt, 1.0),
+        "penalty ramp": (1.0, 1.0),
+        "path": (0.5, 1.0),
+        "candidate refit": (0.5, 1.0),
         "refit": (0.5, 1.0),
     }
     _, record = run(phases.get, n_epochs=200)
-    last = [price for phase, price, _ in record if phase == "relax"][-1]
+    last = [price for phase, price, _ in record if phase == "path"][-1]
     assert (last < 1.1 * prices(640, checked=True)[0]) == is_low
 
 
@@ -907,14 +925,14 @@ def test_the_price_falls_faster_while_less_than_one_gate_is_open():
     n_steps = {}
     for openness in (1.0, 0.9):
         phases = {
-            "learn": (0.4, 1.0),
-            "squeeze": (1.0, 1.0),
-            "relax": (0.5, openness),
-            "try": (0.5, openness),
+            "warm-up": (0.4, 1.0),
+            "penalty ramp": (1.0, 1.0),
+            "path": (0.5, openness),
+            "candidate refit": (0.5, openness),
             "refit": (0.5, openness),
         }
         _, record = run(phases.get, n_epochs=200)
-        fall = [price for phase, price, _ in record if phase == "relax"]
+        fall = [price for phase, price, _ in record if phase == "path"]
         assert fall[-1] < 1.1 * low
         n_steps[openness] = sum(price > 2 * low for price in fall)
     assert 0 < n_steps[0.9] < 0.6 * n_steps[1.0]
@@ -924,7 +942,7 @@ def test_no_gate_need_stay_open_for_what_is_left_of_an_error_that_is_next_to_non
     path = iter([(2e-6, 0.2), (1e-6, 0.5), *[(1e-4, 0.8)] * 1000])
 
     def measure(phase):
-        return (*next(path), 0.0) if phase == "relax" else (0.6, 1.0)
+        return (*next(path), 0.0) if phase == "path" else (0.6, 1.0)
 
     schedule, _ = run(measure, n_epochs=200)
     assert schedule.best.openness == 0.2
@@ -943,9 +961,9 @@ def test_no_gate_need_stay_open_for_what_is_left_of_an_error_that_is_next_to_non
 )
 def test_gates_reopen_in_the_refit_only_where_that_is_surely_and_much_better(refit, loss, openness):
     phases = {
-        "learn": (0.6, 1.0),
-        "squeeze": (1.0, 1.0),
-        "relax": (0.2, 0.5),
+        "warm-up": (0.6, 1.0),
+        "penalty ramp": (1.0, 1.0),
+        "path": (0.2, 0.5),
         "refit": refit,
     }
     schedule, record = run(phases.get, n_epochs=200, steers=True)
@@ -974,21 +992,21 @@ def pruning(
     loss in the training windows.
     """
     network = FakeNetwork(n_gates=3, steers=steers)
-    network.trained("learn")
+    network.trained("warm-up")
 
     def kept():
-        read = network.gate.read_kept.tolist() if steers else []
-        return network.gate.kept.tolist() + read
+        read = network.gate.input_active.tolist() if steers else []
+        return network.gate.active.tolist() + read
 
     def look():
         loss, openness = measure(network.weights, kept())
         return Look(torch.full((2,), loss), torch.ones(2), openness)
 
     def usage():
-        read = network.gate.read_kept * 1.0
+        read = network.gate.input_active * 1.0
         is_refit = used_refit is not None and network.weights == "refit"
         opened = torch.tensor(used_refit if is_refit else used)
-        return {"kept": (opened, opened), "read_kept": (read, read)}
+        return {"active": (opened, opened), "input_active": (read, read)}
 
     schedule = schedule_of(
         network,
@@ -1023,13 +1041,13 @@ def test_features_without_which_the_error_is_surely_lower_are_shut_behind_learni
     windows = torch.linspace(-1, 1, 100)
 
     def look():
-        closed = ~network.gate.kept
+        closed = ~network.gate.active
         loss = 2 + (torch.tensor(costs) * closed).sum() + spread * closed.sum() * windows
         return Look(loss, torch.ones(100), openness=1.0)
 
     learn(learning(network, look))
     assert sorted(network.shut) == shut
-    assert network.gate.kept.all()  # not for good
+    assert network.gate.active.all()  # not for good
 
 
 @pytest.mark.parametrize(
@@ -1047,15 +1065,15 @@ def test_learning_goes_on_without_what_was_shut_while_that_is_better_and_little_
 
     def look():
         n_gains = max(0, min(len(network.shut) - 1, 1))  # the first to be shut does no good
-        loss = left * (1 - gain) ** n_gains - 0.02 * left * (~network.gate.kept[1])
-        openness = 1.0 if schedule.phase == "learn" else 0.1
+        loss = left * (1 - gain) ** n_gains - 0.02 * left * (~network.gate.active[1])
+        openness = 1.0 if schedule.phase == "warm-up" else 0.1
         return Look(loss * torch.ones(2), torch.ones(2), openness)
 
     schedule = learning(network, look)
     n_squeezed = 0
     for _ in schedule.steps():
-        n_squeezed += schedule.phase == "squeeze"
-        if schedule.phase == "relax":
+        n_squeezed += schedule.phase == "penalty ramp"
+        if schedule.phase == "path":
             break
     assert network.shut == [1] * n_screened
     assert schedule.learnt.loss == pytest.approx(left * (1 - gain if n_screened == 4 else 1))
@@ -1065,14 +1083,14 @@ def test_learning_goes_on_without_what_was_shut_while_that_is_better_and_little_
 
 def test_features_that_do_harm_are_shut_while_much_is_left_to_learn():
     network, shut, judged = nn.Linear(1, 1, bias=False), [], []
-    network.slow_map = lambda: None
+    network.slow_skip_connection = lambda: None
     network.tolerance, network.gate = 0.01, nn.Module()
     for name in BUFFERS:
         network.gate.register_buffer(name, torch.ones(2, dtype=torch.bool))
-    network.gate.shut = shut.extend
+    network.gate.close_features = shut.extend
 
     def look():
-        needed, harms = network.gate.kept.tolist()
+        needed, harms = network.gate.active.tolist()
         if not (needed and harms):
             judged.append(network.weight.item())
         return Look(0.5 + 0.1 * harms - 0.2 * needed * torch.ones(2), torch.ones(2), openness=1.0)
@@ -1088,17 +1106,17 @@ def test_features_that_do_harm_are_shut_while_much_is_left_to_learn():
         if shut:
             break
         nn.init.constant_(network.weight, float(step))  # behind this step
-    assert schedule.phase == "learn"
+    assert schedule.phase == "warm-up"
     assert shut == [1]
     # What is judged is the averaged weights, what goes on learning is the last: with open gates.
     assert set(judged) == {schedule.best.state["weight"].item()} != {step - 1.0}
     assert network.weight.item() == step - 1
-    assert network.gate.kept.all()
+    assert network.gate.active.all()
 
 
 def test_a_shut_gate_reopens_where_it_helps():
     gate = BottleneckGate(T, F).double().train()
-    gate.shut([1])
+    gate.close_features([1])
     X = windows()
     assert gate(X)[1][:, :, 1].mean() < 0.1 < gate(X)[1][:, :, 0].mean()
     optimizer = torch.optim.Adam(gate.parameters(), lr=0.01)
@@ -1112,30 +1130,33 @@ def test_a_shut_gate_reopens_where_it_helps():
 
 def test_steering_by_a_feature_is_pruned_as_a_whole_where_that_costs_nothing():
     network = FakeNetwork()
-    network.gate.read_kept = torch.ones(3, dtype=torch.bool)
+    network.gate.input_active = torch.ones(3, dtype=torch.bool)
     needed = torch.tensor([False, True, False])
 
     def look():
-        if schedule.phase in ("learn", "squeeze"):
+        if schedule.phase in ("warm-up", "penalty ramp"):
             return Look(torch.ones(2), torch.ones(2), openness=1.0)
-        missing = (needed & ~network.gate.read_kept).any()
+        missing = (needed & ~network.gate.input_active).any()
         return Look(0.2 + 0.7 * missing * torch.ones(2), torch.ones(2), openness=0.5)
 
     schedule = schedule_of(
         network,
         look=look,
         # No threshold tells which is needed: all steer by the same.
-        usage=lambda: {"kept": (torch.ones(1),) * 2, "read_kept": (torch.full((3,), 0.9),) * 2},
+        usage=lambda: {
+            "active": (torch.ones(1),) * 2,
+            "input_active": (torch.full((3,), 0.9),) * 2,
+        },
         close=network.close,
     )
     for _ in schedule.steps():
         pass
-    assert network.gate.read_kept.tolist() == needed.tolist()
+    assert network.gate.input_active.tolist() == needed.tolist()
     assert schedule.best.loss == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
-    ("costs", "kept"),
+    ("costs", "active"),
     [
         ((0.0, 0.7, 0.0), [False, True, False]),
         ((0.0015, 0.7, 0.001), [True, True, False]),  # together more than a hundredth of 0.2
@@ -1146,16 +1167,16 @@ def test_features_that_are_not_needed_are_closed_as_a_whole(costs, kept):
     network = FakeNetwork(n_gates=3)
 
     def look():
-        if schedule.phase in ("learn", "squeeze"):
+        if schedule.phase in ("warm-up", "penalty ramp"):
             return Look(torch.ones(2), torch.ones(2), openness=1.0)
-        loss = 0.2 + (torch.tensor(costs) * ~network.gate.kept).sum()
+        loss = 0.2 + (torch.tensor(costs) * ~network.gate.active).sum()
         return Look(loss * torch.ones(2), torch.ones(2), openness=0.5)
 
     # No threshold tells which are needed: all are open by the same.
     for _ in (schedule := learning(network, look)).steps():
         if schedule.phase == "refit":
             break
-    assert network.gate.kept.tolist() == kept
+    assert network.gate.active.tolist() == kept
 
 
 @pytest.mark.parametrize(
@@ -1166,7 +1187,7 @@ def test_what_is_used_in_few_windows_is_closed_for_good_where_that_costs_and_ope
     price_of_rare, openness, pruned
 ):
     def measure(phase, kept):
-        if phase in ("learn", "squeeze"):
+        if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
         loss = 0.2 + price_of_rare * (not kept[1]) + 0.7 * (not kept[0])
         return loss, 0.5 if kept[1] else openness
@@ -1186,11 +1207,11 @@ def test_what_is_used_in_few_windows_is_closed_for_good_where_that_costs_and_ope
 )
 def test_what_costs_a_little_more_is_closed_where_gates_that_move_mend_it(cost, left, pruned):
     def measure(phase, kept):
-        if phase in ("learn", "squeeze"):
+        if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
-        if phase == "relax":
+        if phase == "path":
             return 0.2 + cost * (not kept[1]) + 0.7 * (not kept[0]), 0.5
-        return 0.1 + (left if phase == "doubt" else cost) * (not kept[1]), 0.5
+        return 0.1 + (left if phase == "pruning" else cost) * (not kept[1]), 0.5
 
     schedule, kept = pruning(measure)
     assert kept == [True, not pruned, False]
@@ -1209,14 +1230,14 @@ def test_what_a_small_validation_part_does_not_tell_apart_the_training_windows_d
     cost, left, pruned
 ):
     def measure(phase, kept):
-        if phase in ("learn", "squeeze"):
+        if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
-        if phase == "relax":
+        if phase == "path":
             return 0.2 + 0.008 * (not kept[1]) + 0.7 * (not kept[0]), 0.5
-        return 0.1 + 0.008 * (not kept[1]) * (phase != "doubt"), 0.5
+        return 0.1 + 0.008 * (not kept[1]) * (phase != "pruning"), 0.5
 
     def known(phase, kept):
-        return 0.2 + (left if phase == "doubt" else cost) * (not kept[1])
+        return 0.2 + (left if phase == "pruning" else cost) * (not kept[1])
 
     schedule, kept = pruning(measure, known=known)
     assert kept == [True, not pruned, False]
@@ -1225,9 +1246,9 @@ def test_what_a_small_validation_part_does_not_tell_apart_the_training_windows_d
 
 def test_a_doubt_never_closes_all():
     def measure(phase, kept):
-        if phase in ("learn", "squeeze"):
+        if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
-        return 0.2 + 0.008 * (not kept[0] and phase != "doubt"), 0.5 * kept[0]
+        return 0.2 + 0.008 * (not kept[0] and phase != "pruning"), 0.5 * kept[0]
 
     schedule, kept = pruning(measure, used=(0.4, 0.04, 0.0))
     assert kept == [True, False, False]
@@ -1251,9 +1272,9 @@ def test_gates_are_steered_only_where_the_same_gates_for_all_windows_do_worse(
     forgotten, settled, openness, refitted, used, stays
 ):
     def measure(phase, kept):
-        if phase in ("learn", "squeeze"):
+        if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
-        if phase == "relax":
+        if phase == "path":
             return 0.2 + forgotten * (not kept[-1]), 0.5
         return (refitted, 0.5) if kept[-1] else (settled, openness)
 
@@ -1289,24 +1310,24 @@ def sharing(
     """
     steers = forgotten is not None
     network = FakeNetwork(n_gates=4, steers=steers)
-    network.trained("learn")
-    network.gate.kept = torch.tensor([True, False, True, False])
+    network.trained("warm-up")
+    network.gate.active = torch.tensor([True, False, True, False])
 
     def of(loss, openness=0.5, spread=0.0):
         losses = loss + spread * torch.linspace(-1, 1, 400) * 3**0.5
         return Look(losses, torch.ones(400), openness)
 
     def look():
-        is_unsteered = steers and not network.gate.read_kept.any()
-        if network.shares and network.gate.kept[1]:
-            is_missing = needed and not network.gate.kept[2]
-            return of((shared if network.weights == "share" else 0.3) + is_missing)
-        if network.weights in ("learn", "squeeze"):
+        is_unsteered = steers and not network.gate.input_active.any()
+        if network.shares and network.gate.active[1]:
+            is_missing = needed and not network.gate.active[2]
+            return of((shared if network.weights == "group expansion" else 0.3) + is_missing)
+        if network.weights in ("warm-up", "penalty ramp"):
             return of(learnt + forgotten_then * is_unsteered)
         return of(0.2 + (forgotten or 0) * is_unsteered)
 
     def interchange():
-        is_learnt = network.weights in ("learn", "squeeze")
+        is_learnt = network.weights in ("warm-up", "penalty ramp")
         costs = excess_then if is_learnt and excess_then is not None else excess
         looks = [of(schedule.best.loss + costs, spread=spread)] * 2
         return ALIKE if is_learnt else alike, iter(looks)
@@ -1315,7 +1336,10 @@ def sharing(
     schedule = schedule_of(
         network,
         look=look,
-        usage=lambda: {"kept": (one, one), "read_kept": (network.gate.read_kept * 1.0,) * 2},
+        usage=lambda: {
+            "active": (one, one),
+            "input_active": (network.gate.input_active * 1.0,) * 2,
+        },
         moves=lambda: (torch.zeros(4), one),  # all are idle, unless they share
         close=network.close,
         interchange=interchange,
@@ -1330,15 +1354,15 @@ def sharing(
 
 def check_shared(schedule, phases, loss):
     gate = schedule.network.gate
-    assert gate.kept.tolist() == ALIKE.tolist()
-    assert phases[-1] == "share"
-    assert not gate.read_kept.any()
+    assert gate.active.tolist() == ALIKE.tolist()
+    assert phases[-1] == "group expansion"
+    assert not gate.input_active.any()
     assert schedule.best.loss == pytest.approx(loss)
 
 
 def check_unshared(schedule, phases):
-    assert not schedule.network.gate.kept[1]
-    assert phases[-1] in ("refit", "doubt")
+    assert not schedule.network.gate.active[1]
+    assert phases[-1] in ("refit", "pruning")
     assert schedule.best.loss == pytest.approx(0.2)
 
 
@@ -1417,9 +1441,9 @@ def test_gates_that_do_not_move_the_prediction_are_closed_in_the_end(
     moved, needed, closed, checked
 ):
     def measure(phase, kept):
-        if phase in ("learn", "squeeze"):
+        if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
-        if phase == "relax":  # only the refit lets go of them
+        if phase == "path":  # only the refit lets go of them
             return 0.3 + 0.7 * (not all(kept)), 0.5
         return 0.2 + 0.1 * sum(not kept[gate] for gate in needed), 0.5 * any(kept)
 
@@ -1446,25 +1470,25 @@ def test_the_price_of_reading_falls_slower_and_never_below_the_low_price():
     for n_samples in (300, 3000, 30_000):
         low, high = prices(n_samples, checked=True)
         set_prices(gate, 0.0, low, high)
-        assert (gate.price, gate.read_price) == (0.0, 0.0)
+        assert (gate.penalty, gate.gating_penalty) == (0.0, 0.0)
         shares = []
         for price in np.geomspace(high, low, 9):
             set_prices(gate, price, low, high)
-            assert gate.price == price
-            assert gate.read_price >= low
-            shares.append(gate.read_price / price)
+            assert gate.penalty == price
+            assert gate.gating_penalty >= low
+            shares.append(gate.gating_penalty / price)
         assert (np.diff(shares) >= 0).all()
 
 
 def test_closed_gates_are_not_refitted():
     phases = {
-        "learn": (0.6, 1.0),
-        "squeeze": (1.0, 1.0),
-        "relax": (0.5, 0.0),
+        "warm-up": (0.6, 1.0),
+        "penalty ramp": (1.0, 1.0),
+        "path": (0.5, 0.0),
         "refit": (0.1, 0.0),
     }
     schedule, record = run(phases.get, n_epochs=200)
-    assert record[-1][0] == "relax"
+    assert record[-1][0] == "path"
     assert schedule.best.loss == pytest.approx(0.5)
 
 
@@ -1587,14 +1611,14 @@ def test_attention_does_not_depend_on_the_units_of_the_inputs():
     np.testing.assert_allclose(other.attention_, one.attention_, atol=0.02)
 
 
-def test_history_tells_phase_and_price_of_every_epoch():
+def test_history_holds_phase_and_penalty_of_every_epoch():
     model, _, _, _ = fitted()
     history = model.history_
     phases = list(history.phase.unique())
-    assert phases == ["learn", "squeeze", "relax", "refit", "doubt"][: len(phases)]
+    assert phases == ["warm-up", "penalty ramp", "path", "refit", "pruning"][: len(phases)]
     assert len(phases) >= 4
-    assert (history.price[history.phase == "learn"] == 0).all()
-    assert (history.price[history.phase == "relax"] > 0).all()
+    assert (history.penalty[history.phase == "warm-up"] == 0).all()
+    assert (history.penalty[history.phase == "path"] > 0).all()
     plain = AttentionLSTMRegressor(attention_mode=None, max_epochs=2).fit(
         rng.normal(size=(60, 4, 2)), rng.normal(size=60)
     )
@@ -1624,7 +1648,7 @@ def test_the_weights_are_those_of_the_best_look(monkeypatch):
     assert error == pytest.approx(best[0].loss, rel=1e-3)
     assert model.n_iter_ == best[0].epoch
     # Behind the last look of a phase, the network may go back before its epoch's loss is recorded.
-    for phase in ("learn", "squeeze", "relax"):
+    for phase in ("warm-up", "penalty ramp", "path"):
         goes_on = [seen for seen in looks[phase] if seen.step < looks[phase][-1].step]
         assert len(goes_on) > 3
         recorded = model.history_.valid_loss[[seen.epoch - 1 for seen in goes_on]]
@@ -1676,7 +1700,7 @@ def test_partial_fit_draws_gates_at_the_low_price_and_learns():
     for _ in range(60):
         model.partial_fit(X, y)
     assert model.score(X, y) > 0.8
-    assert model.net_.module_.gate.price == prices(600, checked=False)[0]
+    assert model.net_.module_.gate.penalty == prices(600, checked=False)[0]
     assert "phase" not in model.history_
 
 

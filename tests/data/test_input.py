@@ -15,9 +15,10 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from sk_tsattn import AttentionLSTMRegressor, _batches
+from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn._data import _batches
 from sk_tsattn._param_validation import CONSTRAINTS
-from sk_tsattn._training import _fit as training
+from sk_tsattn import _training as training
 from sk_tsattn.attention import ATTENTION_MECHANISMS, ATTENTION_MODES
 
 N, T, F = 30, 5, 3
@@ -562,7 +563,7 @@ def test_a_large_memory_map_is_never_copied_as_a_whole(cut, tmp_path):
         import numpy as np, torch
         torch.set_num_threads(1)
         from sk_tsattn import AttentionLSTMRegressor, make_windows
-        from sk_tsattn._data import _batches as _batches
+        from sk_tsattn._data import _batches
         _batches.RESIDENT_BYTES = 2**20
 
         def allocated():

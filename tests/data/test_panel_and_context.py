@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._training import _fit as training
+from sk_tsattn import _training as training
 from sk_tsattn.attention import ATTENTION_MODES
 
 L, F = 4, 2

@@ -9,10 +9,10 @@ import torch
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._data._batches import WindowDataset
 from sk_tsattn._data._windows import Windows
-from sk_tsattn._training._fit import WeightedLoss
 from sk_tsattn._training._interchange import EXCHANGES, interchange
+from sk_tsattn._training._loss import WeightedLoss
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckLSTM
-from sk_tsattn.attention._bottleneck._gate import GAIN
+from sk_tsattn.attention._bottleneck._gate import LOGIT_SCALE
 from sk_tsattn.datasets import make_boxes
 
 T, F = 6, 4
@@ -28,10 +28,10 @@ def _seed():
 def network_with(opened, mode="both"):
     """A network in which the gates are as wide as given, and nothing steers them."""
     network = BottleneckLSTM(T, F, 1, attention_mode=mode, hidden_size=8).double().eval()
-    network.gate.read_kept.fill_(False)
-    torch.nn.init.normal_(network.highway.weight, std=0.1)
+    network.gate.input_active.fill_(False)
+    torch.nn.init.normal_(network.skip.weight, std=0.1)
     with torch.no_grad():
-        network.gate.bias.copy_(torch.as_tensor(opened) * 16 / GAIN - 8 / GAIN)
+        network.gate.bias.copy_(torch.as_tensor(opened) * 16 / LOGIT_SCALE - 8 / LOGIT_SCALE)
     return network
 
 
@@ -42,11 +42,11 @@ def network_with(opened, mode="both"):
 def test_cells_are_sorted_by_the_gate_that_they_share(mode):
     gate = network_with(torch.ones(WAYS[mode]), mode).gate
     X = torch.randn(5, T, F)
-    sorted_ = gate.by_gate(X)
-    assert sorted_.shape == (5, gate.kept.numel(), T * F // gate.kept.numel())
+    sorted_ = gate.group_by_gate(X)
+    assert sorted_.shape == (5, gate.active.numel(), T * F // gate.active.numel())
     places = {"both": X.flatten(1)[..., None], "time": X, "feature": X.transpose(1, 2)}
     assert torch.equal(sorted_, places[mode])
-    assert torch.equal(gate.by_cell(sorted_), X)
+    assert torch.equal(gate.ungroup(sorted_), X)
 
 
 @every_mode
@@ -55,16 +55,16 @@ def test_an_exchanged_input_is_that_of_another_gate(mode):
     opened.flatten()[1] = 1.0
     network, X = network_with(opened, mode), torch.randn(5, T, F, dtype=torch.float64)
     one, other, signs = torch.tensor([1]), torch.tensor([3]), torch.tensor([-1.0]).double()
-    by_gate = network.gate.by_gate(X).clone()
+    by_gate = network.gate.group_by_gate(X).clone()
     by_gate[:, 1] = -by_gate[:, 3]
-    exchanged = network.exchanged(X, gates=one, inputs=other, signs=signs)
-    torch.testing.assert_close(exchanged, network(network.gate.by_cell(by_gate)))
+    exchanged = network.predict_exchanged(X, gates=one, inputs=other, signs=signs)
+    torch.testing.assert_close(exchanged, network(network.gate.ungroup(by_gate)))
     assert not torch.allclose(exchanged, network(X))
     # What is missing there is not seen.
     mask = torch.ones(5, T, dtype=torch.bool)
     mask[:, :4] = False
     X[:, :4] = torch.nan
-    assert network.exchanged(X, mask, gates=one, inputs=other, signs=signs).isfinite().all()
+    assert network.predict_exchanged(X, mask, gates=one, inputs=other, signs=signs).isfinite().all()
 
 
 @every_mode
@@ -72,15 +72,15 @@ def test_gates_that_share_are_wholly_open_and_read_as_much_together_as_before(mo
     opened = torch.zeros(WAYS[mode])
     opened.flatten()[1] = 1.0
     network = network_with(opened, mode)
-    network.gate.kept.flatten()[3] = False
-    torch.nn.init.ones_(network.highway.weight)
+    network.gate.active.flatten()[3] = False
+    torch.nn.init.ones_(network.skip.weight)
     torch.nn.init.zeros_(network.head.weight)
     X = torch.randn(5, 1, 1, dtype=torch.float64).expand(5, T, F)  # all say the same
     before = network(X)
     places = torch.zeros(WAYS[mode], dtype=torch.bool)
     places.flatten()[[1, 3]] = True
-    network.share(places)
-    assert torch.equal(network.gated(X)[1][0], places.expand(T, F).double())
+    network.expand(places)
+    assert torch.equal(network.predict_with_gates(X)[1][0], places.expand(T, F).double())
     torch.testing.assert_close(network(X), before)
 
 
@@ -94,10 +94,10 @@ def found(X, opened, mode="both"):
     found, and the loss of each exchange of their inputs.
     """
     network = network_with(opened, mode)
-    torch.nn.init.ones_(network.highway.weight)
+    torch.nn.init.ones_(network.skip.weight)
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.zeros_(network.head.bias)
-    Z = network.gated(torch.as_tensor(X))[1] * torch.as_tensor(X)
+    Z = network.predict_with_gates(torch.as_tensor(X))[1] * torch.as_tensor(X)
     y = Z.detach().sum(dim=(1, 2))[:, None].numpy()
     data = WindowDataset(
         Windows.of_windows(X),
@@ -117,10 +117,10 @@ def readings(mode, alike, *, n=2000, noise=1.0):
     """Windows of noise in which the inputs of some gates are noisy readings of one number."""
     rng = np.random.default_rng(0)
     gate = network_with(torch.zeros(WAYS[mode]), mode).gate
-    X = gate.by_gate(torch.from_numpy(rng.normal(size=(n, T, F)))).clone()
+    X = gate.group_by_gate(torch.from_numpy(rng.normal(size=(n, T, F)))).clone()
     series = torch.from_numpy(rng.normal(size=(n, 1, X.shape[2])))
     X[:, alike] = series + noise * X[:, alike]
-    return gate.by_cell(X).contiguous().numpy()
+    return gate.ungroup(X).contiguous().numpy()
 
 
 def opened_at(mode, places, width=1.0):

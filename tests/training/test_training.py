@@ -15,9 +15,10 @@ import torch
 from sklearn.metrics import mean_squared_error, r2_score
 
 from sk_tsattn import AttentionLSTMRegressor, make_windows
+from sk_tsattn import _training as training
 from sk_tsattn._data._batches import WindowDataset
 from sk_tsattn._data._windows import Windows
-from sk_tsattn._training import _fit as training
+from sk_tsattn._training._net import RESERVED
 from sk_tsattn.attention import ATTENTION_MODES
 from sk_tsattn.datasets import load_gas_furnace, make_fixed_cells
 
@@ -636,11 +637,11 @@ def test_gradients_are_clipped_with_net_params():
     assert loss[2] == pytest.approx(loss[0], rel=1e-4)  # hardly a step was taken
 
 
-@pytest.mark.parametrize("option", training.RESERVED)
+@pytest.mark.parametrize("option", RESERVED)
 def test_options_that_are_parameters_are_told_which(option):
     with pytest.raises(ValueError, match=f"net_params.*{option}") as caught:
         quick(net_params={option: None}).fit(WINDOWS, TARGET)
-    for parameter in filter(None, [training.RESERVED[option]]):
+    for parameter in filter(None, [RESERVED[option]]):
         assert parameter in str(caught.value)
 
 

@@ -1,0 +1,24 @@
+"""Names of the devices to compute on."""
+
+from __future__ import annotations
+
+import torch
+
+
+def resolve_device(device: str) -> str:
+    """Return the device to compute on: for ``"auto"`` CUDA if available, else the CPU.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the device.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return str(torch.device(device))
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            "The 'device' parameter must be \"auto\" or a device as torch names it, such as "
+            f'"cpu" or "cuda:0". Got {device!r} instead.'
+        ) from error

@@ -1,0 +1,50 @@
+"""Predictions and attention of a trained net, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from torch import nn
+
+from .._data._batches import INFERENCE_BATCH, WindowDataset
+
+
+def predict(net: NeuralNet, dataset: WindowDataset) -> NDArray[np.float64]:
+    """Predict every window.
+
+    Returns
+    -------
+    prediction : ndarray of shape (n, n_outputs), float64
+    """
+    batches = [y.cpu().numpy() for y in _in_batches(net, dataset, net.module_)]
+    return np.concatenate(batches).astype(np.float64)
+
+
+def attend(net: NeuralNet, dataset: WindowDataset) -> Iterator[dict[str, NDArray[np.float64]]]:
+    """Yield the attention weights of the windows, batch by batch, by the axes that they are of."""
+    for _, weights in _in_batches(net, dataset, net.module_.attend):
+        yield {axes: w.cpu().numpy().astype(np.float64) for axes, w in weights.items()}
+
+
+def _in_batches(
+    net: NeuralNet, dataset: WindowDataset, method: Callable[..., Any]
+) -> Iterator[Any]:
+    """Call ``method`` on all batches, without gradients."""
+    net.module_.eval()  # a callback may predict in the middle of training
+    flatten_recurrent_weights(net.module_)
+    for indices in torch.arange(len(dataset)).split(INFERENCE_BATCH):  # type: ignore[no-untyped-call] # torch's
+        with torch.inference_mode():
+            output = method(**dataset.batch(indices))
+        yield output
+
+
+def flatten_recurrent_weights(network: nn.Module) -> None:
+    """Make the weights of recurrent layers contiguous, as cuDNN needs them: copies are not."""
+    for layer in network.modules():
+        if isinstance(layer, nn.RNNBase):
+            layer.flatten_parameters()
