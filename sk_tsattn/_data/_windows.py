@@ -1,10 +1,10 @@
 """Windows: the last ``lookback`` rows up to a row, cut with index arrays and never copied."""
 
-from numbers import Integral
-
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
+
+from ._checks import check_int
 
 NOWCAST = "nowcast"
 
@@ -230,11 +230,11 @@ default=None
     array([[ 6.,  8.],
            [ 8., 10.]])
     """
-    _check_count("lookback", lookback, 1)
-    _check_count("gap", gap, 0)
+    check_int(lookback, "lookback", 1)
+    check_int(gap, "gap", 0)
     nowcast = isinstance(horizon, str) and horizon == NOWCAST
     if not nowcast:
-        _check_count("horizon", horizon, 1, f", or {NOWCAST!r}")
+        check_int(horizon, "horizon", 1, otherwise=f", or {NOWCAST!r}")
     elif gap:
         raise ValueError(
             f"gap must be 0 with horizon={NOWCAST!r}, whose target is the newest row. "
@@ -296,9 +296,3 @@ default=None
     if targets.ndim == 2:  # (n_windows, n_outputs, n_columns): row after row, side by side
         columns = columns.transpose(0, 2, 1).reshape(n_windows, -1)
     return X, columns, index
-
-
-def _check_count(name, value, minimum, otherwise=""):
-    """Raise unless ``value`` is an int of at least ``minimum``."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-        raise ValueError(f"{name} must be an int >= {minimum}{otherwise}. Got {value!r} instead.")

@@ -16,9 +16,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn import _training as training
 from sk_tsattn._data import _batches
 from sk_tsattn._param_validation import CONSTRAINTS
-from sk_tsattn import _training as training
 from sk_tsattn.attention import ATTENTION_MECHANISMS, ATTENTION_MODES
 
 N, T, F = 30, 5, 3
