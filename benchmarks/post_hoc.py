@@ -90,5 +90,5 @@ def module_and_inputs(model, X):
     """Give the torch module of an estimator, and windows as it wants them."""
     module = model.net_.module_.eval()
     parameter = next(module.parameters())
-    scaled = (X - model._x_mean) / model._x_scale
+    scaled = model._x_scaler.transform(X)
     return module, torch.as_tensor(scaled, dtype=parameter.dtype, device=parameter.device)

@@ -13,11 +13,12 @@ from . import _training as training
 from ._data._batches import WindowDataset
 from ._data._input import check_target, check_weight
 from ._data._rows import check_rows
-from ._data._scaling import moments
+from ._data._scaling import Standardizer
 from ._data._split import hold_out
 from ._data._windows import Windows
 from ._param_validation import check_parameters
 from ._training._sklearn_callbacks import CallbackSupportMixin, FitReport, with_callbacks
+from .attention._registry import training_options
 
 # Cells (windows x steps x features) up to which the network computes in double precision. It
 # costs nothing noticeable at that size, and makes results independent of how samples are batched.
@@ -482,7 +483,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             bar=type(self).__name__ if self.verbose else None,
             seed=self._seed + len(self.net_.history),
             phases=phases,
-            tolerance=(self.attention_params or {}).get("tolerance", training.TOLERANCE),
+            **training_options(self.attention, self.attention_params),
         )
         self.history_ = pd.DataFrame(training.history(self.net_))
         if self.attention_mode is not None:
@@ -561,20 +562,18 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     def _learn_scales(self, windows, y, weight):
         """Learn what X and y are scaled by, from the training part alone."""
         if self.standardize:
-            self._x_mean, self._x_scale = moments(windows.values, windows.n_uses(weight))
-            self._y_mean, self._y_scale = moments(y, weight)
+            self._x_scaler = Standardizer.fit(windows.values, windows.n_uses(weight))
+            self._y_scaler = Standardizer.fit(y, weight)
         else:
-            self._x_mean = self._y_mean = 0.0
-            self._x_scale = self._y_scale = 1.0
+            self._x_scaler = self._y_scaler = Standardizer()
 
     def _dataset(self, windows, y=None, weight=None):
         return WindowDataset(
             windows,
-            self._x_mean,
-            self._x_scale,
+            self._x_scaler,
             dtype=self._dtype,
             device=self._device,
-            y=None if y is None else (y - self._y_mean) / self._y_scale,
+            y=None if y is None else self._y_scaler.transform(y),
             weight=weight,
         )
 
@@ -639,7 +638,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         """
         check_is_fitted(self, "net_")
         y = training.predict(self.net_, self._dataset(self._lay_out(X, groups)))
-        y = y * self._y_scale + self._y_mean
+        y = self._y_scaler.inverse_transform(y)
         return y[:, 0] if self._y_ndim == 1 else y
 
     def attention_weights(self, X, *, groups=None):
@@ -720,3 +719,38 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             rows, n_context = rows.preceded_by(self.context_, next_times)
         windows = Windows.of_rows(rows.values, self.n_timesteps_in_, rows.codes)
         return windows.select(slice(n_context, None))
+
+    def _window_of(self, X, position, groups=None):
+        """Return the window of one sample in the units of ``X``, with its time labels.
+
+        Parameters
+        ----------
+        X, groups
+            As in :meth:`predict`.
+
+        position : int
+            Position of the sample in ``X``, from 0 on.
+
+        Returns
+        -------
+        values : ndarray of shape (n_timesteps, n_features)
+            The window, oldest step first; NaN at the steps that a short window lacks.
+
+        times : pandas.Index or None
+            Time label of each step; None if ``X`` has no index or the window is short.
+        """
+        windows = self._lay_out(X, groups)
+        offsets = np.arange(1 - windows.lookback, 1)
+        values, mask = windows.take(np.array([position]), offsets)
+        values = np.array(values[0], dtype=float)
+        if mask is not None:
+            values[~mask[0]] = np.nan
+        n_context = len(windows.values) - len(windows)
+        is_short = mask is not None and not mask.all()
+        if not isinstance(X, pd.DataFrame) or is_short or n_context not in (0, len(self.context_)):
+            return values, None
+        times = X.index.get_level_values(-1)
+        if n_context:
+            times = self.context_.index.get_level_values(-1).append(times)
+        rows = windows.last[position] + offsets
+        return values, times[rows if windows.order is None else windows.order[rows]]

@@ -11,6 +11,7 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from sk_tsattn._data._scaling import Standardizer
 from sk_tsattn.attention import ATTENTION_MECHANISMS
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -140,14 +141,14 @@ def linear():
     weights = torch.tensor([[[1.0, 0.0], [0.0, -2.0], [0.0, 0.0]]])  # (1, T, F)
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 1, bias=False)).double()
     module[1].weight.data = weights.reshape(1, 6).double()
-    mean, scale = np.array([1.0, 2.0]), np.array([2.0, 0.5])
+    scaler = Standardizer(mean=np.array([1.0, 2.0]), scale=np.array([2.0, 0.5]))
 
     def predict(X):
         with torch.no_grad():
-            return module(torch.as_tensor((X - mean) / scale))[:, 0].numpy()
+            return module(torch.as_tensor(scaler.transform(X)))[:, 0].numpy()
 
     return types.SimpleNamespace(
-        net_=types.SimpleNamespace(module_=module), _x_mean=mean, _x_scale=scale, predict=predict
+        net_=types.SimpleNamespace(module_=module), _x_scaler=scaler, predict=predict
     )
 
 
@@ -157,7 +158,7 @@ def test_attributions_of_a_linear_model_are_its_terms(load, linear, method):
     pytest.importorskip("captum", reason="captum comes with the benchmark extra")
     X = np.random.default_rng(0).normal(size=(5, 3, 2))
     found = load("post_hoc").METHODS[method](linear, X, None, 0)
-    scaled = (X - linear._x_mean) / linear._x_scale
+    scaled = linear._x_scaler.transform(X)
     expected = np.abs(scaled * np.array([[1.0, 0.0], [0.0, -2.0], [0.0, 0.0]]))
     np.testing.assert_allclose(found, expected, atol=1e-12)
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._scaling import Standardizer
 from ._windows import Windows
 
 # Arrays up to this size (in the network's precision) are put on the device whole; from larger ones
@@ -21,8 +22,8 @@ class WindowDataset(torch.utils.data.Dataset):
     windows : Windows
         In numpy arrays or memory maps.
 
-    center, scale : ndarray of shape (n_features,) or float
-        What is subtracted from each feature, and then divided by.
+    scaler : Standardizer
+        Scaling of the features.
 
     dtype : str
         Precision of the network, ``"float32"`` or ``"float64"``.
@@ -37,10 +38,10 @@ class WindowDataset(torch.utils.data.Dataset):
         Sample weights.
     """
 
-    def __init__(self, windows, center, scale, *, dtype, device, y=None, weight=None):
+    def __init__(self, windows, scaler, *, dtype, device, y=None, weight=None):
         self.dtype = getattr(torch, dtype)
         self.device = device
-        self.center, self.scale = center, scale
+        self.scaler: Standardizer = scaler
         values = windows.values
         self.resident = values.size * self.dtype.itemsize <= RESIDENT_BYTES
         if self.resident:
@@ -57,9 +58,7 @@ class WindowDataset(torch.utils.data.Dataset):
         return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
 
     def _scaled(self, values: np.ndarray) -> Tensor:
-        # The subtraction is done in the precision of the data: single precision would lose the
-        # small changes of a large value, such as a pressure in Pa.
-        return self._on_device((values - self.center) / self.scale).to(self.dtype)
+        return self._on_device(self.scaler.transform(values)).to(self.dtype)
 
     def __len__(self):
         return len(self.windows)

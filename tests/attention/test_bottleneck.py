@@ -14,6 +14,7 @@ from torch import nn
 
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._data._batches import WindowDataset
+from sk_tsattn._data._scaling import Standardizer
 from sk_tsattn._data._windows import Windows
 from sk_tsattn._training._averaging import Average
 from sk_tsattn._training._evaluation import Look, linear_reference, moves
@@ -319,7 +320,9 @@ def test_what_a_gate_does_is_averaged_over_all_windows(mode):
     network, X = network_with(mode, logits=0.0), windows()
     with torch.no_grad():
         network.gate.gating_network.out.weight.normal_(std=3.0)
-    data = WindowDataset(Windows.of_windows(X.numpy()), 0.0, 1.0, dtype="float64", device="cpu")
+    data = WindowDataset(
+        Windows.of_windows(X.numpy()), Standardizer(), dtype="float64", device="cpu"
+    )
     net = SimpleNamespace(module_=network, criterion_=WeightedLoss())
     moved, used = moves(net, data)
     with torch.no_grad():
@@ -895,7 +898,7 @@ def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_withou
 
     def part(which):
         y, weight = (left - oldest)[which, None], rng.uniform(1, 3, 1500)[which]
-        scaling = {"center": 0.0, "scale": scale, "dtype": "float64", "device": "cpu"}
+        scaling = {"scaler": Standardizer(scale=scale), "dtype": "float64", "device": "cpu"}
         return WindowDataset(series.select(which), **scaling, y=y, weight=weight)
 
     validation = part(slice(1200, None))
@@ -1156,7 +1159,7 @@ def test_steering_by_a_feature_is_pruned_as_a_whole_where_that_costs_nothing():
 
 
 @pytest.mark.parametrize(
-    ("costs", "active"),
+    ("costs", "kept"),
     [
         ((0.0, 0.7, 0.0), [False, True, False]),
         ((0.0015, 0.7, 0.001), [True, True, False]),  # together more than a hundredth of 0.2

@@ -8,6 +8,7 @@ import torch
 
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._data._batches import WindowDataset
+from sk_tsattn._data._scaling import Standardizer
 from sk_tsattn._data._windows import Windows
 from sk_tsattn._training._interchange import EXCHANGES, interchange
 from sk_tsattn._training._loss import WeightedLoss
@@ -101,8 +102,7 @@ def found(X, opened, mode="both"):
     y = Z.detach().sum(dim=(1, 2))[:, None].numpy()
     data = WindowDataset(
         Windows.of_windows(X),
-        0.0,
-        1.0,
+        Standardizer(),
         dtype="float64",
         device="cpu",
         y=y,
