@@ -1,15 +1,25 @@
-"""Random inputs, marks and noise of the generated data sets, and the checks of their sizes."""
+"""Random inputs and noise of the synthetic data sets, and the checks that they share."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sk_tsattn.datasets._signals import marker_feature
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+# X (n_samples, n_timesteps, n_features), y (n_samples,) and drivers, of the shape of X.
+Windows = tuple[Array, Array, Mask]
+Shape = tuple[int, int, int]  # n_samples, n_timesteps, n_features
+RandomState = int | np.random.RandomState | np.random.Generator | None
 
-NUMBER = (int, float, np.integer, np.floating)
+# Where a task needs certain cells, they are defined for a window of this size (n_timesteps,
+# n_features) and move in proportion to other sizes.
+REFERENCE_SHAPE = (20, 10)
 
 
-def normal_inputs(rng, shape, autocorrelation):
+def normal_inputs(rng: np.random.Generator, shape: Shape, autocorrelation: float) -> Array:
     """Draw stationary AR(1) series of mean 0 and variance 1, along axis 1."""
-    if not isinstance(autocorrelation, NUMBER) or not -1 < autocorrelation < 1:
+    if not is_number(autocorrelation) or not -1 < autocorrelation < 1:
         raise ValueError(
             "autocorrelation must be a number between -1 and 1, both excluded. Got "
             f"{autocorrelation!r} instead; 0 makes steps independent."
@@ -22,70 +32,46 @@ def normal_inputs(rng, shape, autocorrelation):
     return X
 
 
-def add_noise(rng, signal, noise):
+def add_noise(rng: np.random.Generator, signal: Array, noise: float) -> Array:
     """Add normal noise whose standard deviation is ``noise`` times that of the signal."""
-    if not isinstance(noise, NUMBER) or not 0 <= noise < np.inf:
+    if not is_number(noise) or not 0 <= noise < np.inf:
         raise ValueError(
-            "noise must be a finite number of at least 0, in units of the standard deviation of "
-            f"the noise-free target. Got {noise!r} instead; use 0 for none."
+            "noise must be a finite number of at least 0: its standard deviation divided by that "
+            f"of the noise-free target. Got {noise!r} instead; use 0 for none."
         )
-    return signal + noise * signal.std() * rng.standard_normal(len(signal))
+    target: Array = signal + noise * signal.std() * rng.standard_normal(len(signal))
+    return target
 
 
-def random_generator(random_state):
-    """Turn what scikit-learn accepts as ``random_state`` into a numpy Generator."""
+def random_generator(random_state: RandomState) -> np.random.Generator:
+    """Return a numpy Generator for any ``random_state`` that scikit-learn accepts."""
     if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**31, size=4)
+        return np.random.default_rng(random_state.randint(2**31, size=4))
     return np.random.default_rng(random_state)
 
 
-def check_shape(task, n_samples, n_timesteps, n_features, smallest):
-    """Check the size of the windows against the smallest in which the task is defined."""
-    least = {"n_samples": 1, "n_timesteps": smallest[0], "n_features": smallest[1]}
-    shape = {"n_samples": n_samples, "n_timesteps": n_timesteps, "n_features": n_features}
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number, of Python or of numpy."""
+    return isinstance(value, int | float | np.integer | np.floating)
+
+
+def check_shape(
+    task: str, n_samples: int, n_timesteps: int, n_features: int, smallest: tuple[int, int]
+) -> Shape:
+    """Return the shape of X; raise where the windows are smaller than ``smallest``.
+
+    ``smallest`` is the least (n_timesteps, n_features) for which the task is defined.
+    """
+    least: dict[str, int] = {"n_samples": 1, "n_timesteps": smallest[0], "n_features": smallest[1]}
+    shape: dict[str, Any] = {
+        "n_samples": n_samples,
+        "n_timesteps": n_timesteps,
+        "n_features": n_features,
+    }
     for name, size in shape.items():
         if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < least[name]:
             raise ValueError(
                 f"{name} must be an integer of at least {least[name]} for {task}. "
                 f"Got {size!r} instead; pass {least[name]} or more."
             )
-    return tuple(int(size) for size in shape.values())
-
-
-def check_cells(cells, shape):
-    """Check that the cells lie inside the window and their weights drive the target."""
-    _, T, F = shape
-    if not cells:
-        raise ValueError(
-            f"cells must name at least one (timestep, feature) and its weight. Got {cells!r} "
-            "instead; use None for the default cells."
-        )
-    for cell, weight in cells.items():
-        timestep, feature = cell
-        if not (0 <= timestep < T and 0 <= feature < F):
-            raise ValueError(
-                f"cells must be (timestep, feature) pairs from (0, 0) to ({T - 1}, {F - 1}). "
-                f"Got {cell!r} instead; enlarge n_timesteps or n_features, or move the cell."
-            )
-        if not np.isfinite(weight) or weight == 0:
-            raise ValueError(
-                f"The weight of a cell must be finite and not 0. Got {weight!r} for {cell!r} "
-                "instead; leave out a cell that does not drive the target."
-            )
-
-
-def set_marks(X, positions):
-    """Make the marker feature 1 at the given positions (n_samples, n_marks) and 0 elsewhere."""
-    marker = marker_feature(X.shape[2])
-    X[:, :, marker] = 0.0
-    X[np.arange(len(X))[:, None], positions, marker] = 1.0
-
-
-def steps_apart(rng, n_samples, n_timesteps):
-    """Draw two steps per sample that are neither equal nor adjacent, each pair equally likely."""
-    # Two different steps of a window one step shorter; the later moves up by the step left out.
-    first = rng.integers(n_timesteps - 1, size=n_samples)
-    second = rng.integers(n_timesteps - 2, size=n_samples)
-    second += second >= first
-    earlier, later = np.minimum(first, second), np.maximum(first, second)
-    return np.stack([earlier, later + 1], axis=1)  # (n_samples, 2)
+    return int(n_samples), int(n_timesteps), int(n_features)

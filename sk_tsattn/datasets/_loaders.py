@@ -1,6 +1,11 @@
-"""Real series that the package ships: what is known at each time, and the target ahead of it."""
+"""Real series shipped with the package: the values known at each time, and a later target.
+
+The loaders return Any: a Bunch, or the pair (data, target) with ``return_X_y=True``; scikit-learn
+has no types for the former.
+"""
 
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,28 +14,30 @@ from sklearn.utils import Bunch
 _DATA = resources.files("sk_tsattn.datasets") / "data"
 
 
-def load_beijing_pm25(*, horizon=1, return_X_y=False, as_frame=False, impute=True):
+def load_beijing_pm25(
+    *, horizon: int = 1, return_X_y: bool = False, as_frame: bool = False, impute: bool = True
+) -> Any:
     """Load five years of hourly PM2.5 and weather in Beijing [Liang2015]_.
 
-    A row of ``data`` holds everything known at that hour, the hour's own PM2.5 included; its
-    target is the PM2.5 ``horizon`` hours later. The 43,824 hours lose the first 24, which have no
-    PM2.5 and no past to fill it from, and the last ``horizon``, which have no target. The other
-    2,043 missing values repeat the last observed one, so that nothing looks ahead.
+    A row of ``data`` contains the values known at that hour, including its own PM2.5. Its target
+    is the PM2.5 ``horizon`` hours later. Of the 43,824 hours, the first 24 (PM2.5 missing, and no
+    earlier value to fill it with) and the last ``horizon`` (no target) are dropped. The other 2,043
+    missing values are replaced by the last observed one, so that no future value is used.
 
     Parameters
     ----------
     horizon : int, default=1
-        How far after a row its target lies, in hours. At least 1.
+        Number of steps from a row to its target, in hours. At least 1.
 
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
     as_frame : bool, default=False
-        Make ``data`` a DataFrame and ``target`` a Series, both with the time as their index.
+        Return ``data`` as a DataFrame and ``target`` as a Series, both indexed by time.
 
     impute : bool, default=True
-        Fill missing PM2.5 with the last observed value. ``False`` leaves NaN in ``data`` and
-        ``target``.
+        Fill missing PM2.5 with the last observed value. If False, ``data`` and
+        ``target`` contain NaN.
 
     Returns
     -------
@@ -42,15 +49,15 @@ def load_beijing_pm25(*, horizon=1, return_X_y=False, as_frame=False, impute=Tru
         target : ndarray or Series of shape (43800 - horizon,)
             ``pm2.5``, ``horizon`` hours later, in µg/m³.
         imputed, target_imputed : ndarray of shape (43800 - horizon,)
-            bool: the ``pm2.5`` of the row, or its target, is missing in the source. Leave rows
-            with an imputed target out of a score.
+            bool: whether the ``pm2.5`` of the row, or its target, is missing in the source.
+            Exclude rows with an imputed target from scores.
         index : DatetimeIndex of shape (43800 - horizon,)
-            Hour of the row, that is, when the forecast is made.
+            Hour of the row, at which the forecast is made.
         feature_names, target_names : list of str
         frame : DataFrame of shape (43800 - horizon, 12), or None
             ``data`` and ``target`` side by side, with ``as_frame=True``.
         DESCR : str
-            Source, citation, licence, units and traps.
+            Source, citation, licence, units and pitfalls.
         filename : str
             Path of the data file.
 
@@ -96,7 +103,7 @@ def load_beijing_pm25(*, horizon=1, return_X_y=False, as_frame=False, impute=Tru
     ).set_index(time)
 
     missing = known["pm2.5"].isna().to_numpy()
-    first = int(np.argmin(missing))  # before it, there is no past value to repeat
+    first = int(np.argmin(missing))  # before it, there is no past value to fill in
     known, missing = known.iloc[first:], missing[first:]
     if impute:
         known = known.assign(**{"pm2.5": known["pm2.5"].ffill()})
@@ -108,26 +115,28 @@ def load_beijing_pm25(*, horizon=1, return_X_y=False, as_frame=False, impute=Tru
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
-def load_appliances_energy(*, horizon=1, return_X_y=False, as_frame=False):
-    """Load 4.5 months of the energy use of a house's appliances, every 10 minutes [Cand2017]_.
+def load_appliances_energy(
+    *, horizon: int = 1, return_X_y: bool = False, as_frame: bool = False
+) -> Any:
+    """Load the energy use of appliances in a house, every 10 minutes for 4.5 months [Cand2017]_.
 
-    A row of ``data`` holds what the source has for that time, the step's own energy use included;
-    its target is the energy use ``horizon`` steps later. The last ``horizon`` rows, which have no
-    target, are dropped. Two features, ``rv1`` and ``rv2``, are random numbers put there by the
-    authors: known to be irrelevant, a test of everything that ranks features. Beware of the six
-    airport columns: the authors drew straight lines between hourly reports, so that within an hour
-    these columns already know the report at its end.
+    A row of ``data`` contains the values that the source reports for that time, including its own
+    energy use. Its target is the energy use ``horizon`` steps later. The last ``horizon`` rows,
+    which have no target, are dropped. Two features, ``rv1`` and ``rv2``, are random numbers that
+    the authors added; being irrelevant, they test feature rankings. The six airport columns leak
+    the future: the authors interpolated linearly between hourly reports, so that values within an
+    hour depend on the report at its end.
 
     Parameters
     ----------
     horizon : int, default=1
-        How far after a row its target lies, in steps of 10 minutes. At least 1.
+        Number of steps from a row to its target, in steps of 10 minutes. At least 1.
 
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
     as_frame : bool, default=False
-        Make ``data`` a DataFrame and ``target`` a Series, both with the time as their index.
+        Return ``data`` as a DataFrame and ``target`` as a Series, both indexed by time.
 
     Returns
     -------
@@ -136,16 +145,16 @@ def load_appliances_energy(*, horizon=1, return_X_y=False, as_frame=False):
             float64: ``Appliances`` and ``lights`` (Wh), ``T1`` to ``T9`` (°C) and ``RH_1`` to
             ``RH_9`` (%) of the rooms, the airport's ``T_out`` (°C), ``Press_mm_hg`` (mm Hg),
             ``RH_out`` (%), ``Windspeed`` (m/s), ``Visibility`` (km) and ``Tdewpoint`` (°C), and
-            the random ``rv1`` and ``rv2`` (no unit, equal to each other).
+            the random ``rv1`` and ``rv2`` (no unit, identical).
         target : ndarray or Series of shape (19735 - horizon,)
             ``Appliances``, ``horizon`` steps later, in Wh.
         index : DatetimeIndex of shape (19735 - horizon,)
-            Time of the row, that is, when the forecast is made.
+            Time of the row, at which the forecast is made.
         feature_names, target_names : list of str
         frame : DataFrame of shape (19735 - horizon, 29), or None
             ``data`` and ``target`` side by side, with ``as_frame=True``.
         DESCR : str
-            Source, citation, licence, units and traps.
+            Source, citation, licence, units and pitfalls.
         filename : str
             Path of the data file.
 
@@ -181,24 +190,24 @@ def load_appliances_energy(*, horizon=1, return_X_y=False, as_frame=False):
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
-def load_bike_sharing(*, horizon=1, return_X_y=False, as_frame=False):
+def load_bike_sharing(*, horizon: int = 1, return_X_y: bool = False, as_frame: bool = False) -> Any:
     """Load two years of hourly use of the bicycles of Washington, D.C. [Fanaee2014]_.
 
-    A row of ``data`` holds everything known at that hour, the hour's own users included; its
-    target is the number of users ``horizon`` hours later. The last ``horizon`` rows, which have no
-    target, are dropped. Daily and weekly cycles are strong. Beware of 165 hours that were never
-    measured: the source repeats the hour before, and does not say where.
+    A row of ``data`` contains the values known at that hour, including its own number of users.
+    Its target is the number of users ``horizon`` hours later. The last ``horizon`` rows, which have
+    no target, are dropped. Daily and weekly cycles are strong. 165 hours were never measured: the
+    source repeats the previous hour without marking them.
 
     Parameters
     ----------
     horizon : int, default=1
-        How far after a row its target lies, in hours. At least 1.
+        Number of steps from a row to its target, in hours. At least 1.
 
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
     as_frame : bool, default=False
-        Make ``data`` a DataFrame and ``target`` a Series, both with the time as their index.
+        Return ``data`` as a DataFrame and ``target`` as a Series, both indexed by time.
 
     Returns
     -------
@@ -211,12 +220,12 @@ def load_bike_sharing(*, horizon=1, return_X_y=False, as_frame=False):
         target : ndarray or Series of shape (17544 - horizon,)
             ``users``, ``horizon`` hours later.
         index : DatetimeIndex of shape (17544 - horizon,)
-            Hour of the row, that is, when the forecast is made.
+            Hour of the row, at which the forecast is made.
         feature_names, target_names : list of str
         frame : DataFrame of shape (17544 - horizon, 14), or None
             ``data`` and ``target`` side by side, with ``as_frame=True``.
         DESCR : str
-            Source, citation, licence, units and traps.
+            Source, citation, licence, units and pitfalls.
         filename : str
             Path of the data file.
 
@@ -264,23 +273,23 @@ def load_bike_sharing(*, horizon=1, return_X_y=False, as_frame=False):
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
-def load_gas_furnace(*, horizon=1, return_X_y=False, as_frame=False):
-    """Load the gas furnace series: gas going in, CO2 coming out 3 to 5 steps later [Box1970]_.
+def load_gas_furnace(*, horizon: int = 1, return_X_y: bool = False, as_frame: bool = False) -> Any:
+    """Load the gas furnace series: gas input, and CO2 that responds 3 to 5 steps later [Box1970]_.
 
-    A row of ``data`` holds what is known at that time, its own CO2 included; its target is the CO2
-    ``horizon`` steps of 9 seconds later. The last ``horizon`` of the 296 rows, which have no
-    target, are dropped. Small enough for documentation, too small to compare models on.
+    A row of ``data`` contains the values known at that time, including its own CO2. Its target is
+    the CO2 ``horizon`` steps of 9 seconds later. The last ``horizon`` of the 296 rows, which have
+    no target, are dropped. The series is meant for examples; it is too short to compare models.
 
     Parameters
     ----------
     horizon : int, default=1
-        How far after a row its target lies, in steps of 9 seconds. From 1 to 295.
+        Number of steps from a row to its target, in steps of 9 seconds. From 1 to 295.
 
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
 
     as_frame : bool, default=False
-        Make ``data`` a DataFrame and ``target`` a Series, both with the time as their index.
+        Return ``data`` as a DataFrame and ``target`` as a Series, both indexed by time.
 
     Returns
     -------
@@ -296,7 +305,7 @@ def load_gas_furnace(*, horizon=1, return_X_y=False, as_frame=False):
         frame : DataFrame of shape (296 - horizon, 3), or None
             ``data`` and ``target`` side by side, with ``as_frame=True``.
         DESCR : str
-            Source, citation, licence, units and traps.
+            Source, citation, licence, units and pitfalls.
         filename : str
             Path of the data file.
 
@@ -331,13 +340,15 @@ def load_gas_furnace(*, horizon=1, return_X_y=False, as_frame=False):
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
-def _read(name):
-    """Read one of the package's tables as it was published."""
+def _read(name: str) -> pd.DataFrame:
+    """Read a table of the package as published."""
     with (_DATA / f"{name}.csv.gz").open("rb") as file:
         return pd.read_csv(file, compression="gzip")
 
 
-def _forecasting_bunch(name, known, target_column, horizon, as_frame):
+def _forecasting_bunch(
+    name: str, known: pd.DataFrame, target_column: str, horizon: Any, as_frame: bool
+) -> Bunch:
     """Pair each row of ``known`` with the value of ``target_column`` ``horizon`` rows later."""
     n_rows = len(known)
     if (
@@ -349,7 +360,7 @@ def _forecasting_bunch(name, known, target_column, horizon, as_frame):
             f"horizon must be an integer from 1 to {n_rows - 1}, the number of steps between a "
             f"row and its target. Got {horizon!r} instead; use 1 for the next step."
         )
-    horizon = int(horizon)  # a small unsigned integer would not survive the minus sign below
+    horizon = int(horizon)  # the negative of a small unsigned integer would overflow
     target_name = f"{target_column}_t+{horizon}"
     known = known.astype(np.float64)
     data = known.iloc[:-horizon]
