@@ -18,9 +18,6 @@ from ._penalty import is_priced, prices, set_prices
 from ._random import seeded
 from ._schedule import Schedule
 
-# The relative increase of the validation loss accepted in exchange for sparser attention.
-TOLERANCE = 0.01
-
 
 def train(
     net: NeuralNet,
@@ -34,7 +31,7 @@ def train(
     bar: str | None,
     seed: int,
     phases: bool = True,
-    tolerance: float = TOLERANCE,
+    tolerance: float = 0.0,
 ) -> int:
     """Train for at most ``n_epochs`` more epochs, and restore the best state.
 
@@ -69,8 +66,9 @@ def train(
         Whether gates with an L0 penalty are trained by a :class:`Schedule`. Otherwise the penalty
         has its lowest weight throughout.
 
-    tolerance : float, default=0.01
-        Relative increase of the validation loss accepted in exchange for sparser gates.
+    tolerance : float, default=0.0
+        Relative increase of the validation loss accepted in exchange for sparser gates. Has no
+        effect on networks without an L0 penalty.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ._uniform import level_logits
+from ._uniform import override_logits
 
 
 def zero_padding(X: Tensor, mask: Tensor | None) -> Tensor:
@@ -22,7 +22,7 @@ def masked_softmax(logits: Tensor, mask: Tensor | None, dim: int) -> Tensor:
 
     All attention goes through it, so that :func:`uniform_attention` reaches all of it.
     """
-    logits = level_logits(logits)
+    logits = override_logits(logits)
     if mask is not None:
         logits = logits.masked_fill(~mask, -torch.inf)
     return logits.softmax(dim=dim)

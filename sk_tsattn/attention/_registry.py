@@ -14,12 +14,14 @@ A mechanism is a line of ``ATTENTION_MECHANISMS``, ``{mode: {place: class}}``. T
     The whole network, built with the keywords of ``build_network``.
 
 A class is given those of ``build_network``'s arguments that its constructor names. The other
-keyword-only parameters of its constructor are the user's options, ``attention_params``.
+keyword-only parameters of its constructor are the user's options, ``attention_params``. Options of
+a mechanism's training, which no module takes, are in ``TRAINING_OPTIONS``.
 """
 
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from torch import nn
 
@@ -88,6 +90,9 @@ ATTENTION_MECHANISMS: dict[str, dict[str, dict[str, type[nn.Module]]]] = {
 }
 # fmt: on
 
+# Options of a mechanism's training and their defaults. All are numbers >= 0.
+TRAINING_OPTIONS: dict[str, dict[str, float]] = {"bottleneck": {"tolerance": 0.01}}
+
 # What a score stands in, by place.
 SCORE_PLACES: dict[str, type[nn.Module]] = {
     "feature_score": ScoreFeatureGate,
@@ -123,7 +128,7 @@ def attention_options(attention: str) -> list[str]:
 
     A mode ignores the options of the others, so that a grid over ``attention_mode`` can keep them.
     """
-    options = set()
+    options = set(TRAINING_OPTIONS.get(attention, ()))
     for places in _modes(attention).values():
         for place, cls in places.items():
             options.update(options_of(cls))
@@ -158,8 +163,20 @@ def attention_places(attention: str, attention_mode: str) -> dict[str, type[nn.M
     return modes[attention_mode]
 
 
-def check_attention_params(attention: str, attention_params: dict) -> None:
-    """Raise a ValueError if ``attention_params`` names an option that the mechanism lacks."""
+def training_options(
+    attention: str, attention_params: dict[str, Any] | None = None
+) -> dict[str, float]:
+    """Return the options of a mechanism's training, with defaults for those that are not given."""
+    given = attention_params or {}
+    defaults = TRAINING_OPTIONS.get(attention, {})
+    return {name: given.get(name, default) for name, default in defaults.items()}
+
+
+def check_attention_params(attention: str, attention_params: dict[str, Any]) -> None:
+    """Raise a ValueError if ``attention_params`` has an unknown key or an invalid training option.
+
+    The other options are checked by the constructors of the modules.
+    """
     options = attention_options(attention)
     unknown = sorted(set(attention_params) - set(options))
     if unknown:
@@ -167,6 +184,12 @@ def check_attention_params(attention: str, attention_params: dict) -> None:
             f"attention_params of attention={attention!r} may have the keys {options}. "
             f"Got {unknown} instead."
         )
+    for name, value in training_options(attention, attention_params).items():
+        if not value >= 0:
+            default = TRAINING_OPTIONS[attention][name]
+            raise ValueError(
+                f"{name} must be a number >= 0. Got {value!r} instead; the default is {default}."
+            )
 
 
 def _modes(attention: str) -> dict[str, dict[str, type[nn.Module]]]:

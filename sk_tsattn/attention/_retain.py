@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ._encoder import PositionEmbedding
 from ._normalize import attention_of_mode, cell_attention
 from ._padding import masked_softmax, zero_padding
-from ._uniform import level_gates
+from ._uniform import override_gates
 
 
 class RETAIN(nn.Module):
@@ -117,5 +117,5 @@ class RETAIN(nn.Module):
         beta = embedded.new_ones(B, T, 1)
         if self.beta_rnn is not None and self.beta is not None:
             beta = self.beta(self.beta_rnn(backwards)[0].flip(1)).tanh()  # step 3
-            beta = level_gates(beta, mask)
+            beta = override_gates(beta, mask)
         return alpha[:, :, None], beta

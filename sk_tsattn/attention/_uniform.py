@@ -4,7 +4,7 @@ Inside ``with uniform_attention():`` every weight is the mean of the weights it 
 everything else is computed as always. Weights of a softmax have the mean ``1 / L`` over their L
 observed items; gates and RETAIN's β, which need not sum to one, have a mean of their own in each
 window, over its observed cells. A new mechanism takes part by making its weights with
-``masked_softmax``, or by passing what is no softmax through :func:`level_gates`.
+``masked_softmax``, or by passing what is no softmax through :func:`override_gates`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def uniform_attention() -> Iterator[UniformUse]:
         _USE.reset(token)
 
 
-def level_logits(logits: Tensor) -> Tensor:
+def override_logits(logits: Tensor) -> Tensor:
     """Return ``logits``, or where attention is to be uniform zeros, whose softmax is 1 / L."""
     use = _USE.get()
     if use is None:
@@ -79,7 +79,7 @@ def level_logits(logits: Tensor) -> Tensor:
     return torch.zeros_like(logits)
 
 
-def level_gates(gates: Tensor, mask: Tensor | None) -> Tensor:
+def override_gates(gates: Tensor, mask: Tensor | None) -> Tensor:
     """Return ``gates`` (B, T, K), or where attention is to be uniform each window's mean of them.
 
     The mean is that over the observed steps and K; padded steps get zero.

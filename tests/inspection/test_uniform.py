@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn.attention import ATTENTION_MECHANISMS
 from sk_tsattn.attention._network import build_network
-from sk_tsattn.attention._uniform import level_gates
+from sk_tsattn.attention._uniform import override_gates
 from sk_tsattn.datasets import make_fixed_cells
 from sk_tsattn.inspection import uniform_attention, uniform_attention_check
 
@@ -100,9 +100,9 @@ def test_padding_has_no_influence_under_uniform_attention(name, mode):
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
 def test_level_gates_are_the_mean_of_each_window_and_zero_on_padding(padded):
     gates, mask = torch.rand(B, T, F), short_mask() if padded else None
-    assert level_gates(gates, mask) is gates
+    assert override_gates(gates, mask) is gates
     with uniform_attention():
-        level = level_gates(gates, mask)
+        level = override_gates(gates, mask)
     for i in range(B):
         seen = slice(None) if mask is None else mask[i]
         torch.testing.assert_close(level[i, seen], gates[i, seen].mean().expand_as(level[i, seen]))

@@ -1,4 +1,4 @@
-"""What a window says about its own gates: a small scorer, with its gradient written out."""
+"""What a window says about its own gates: a small gating_network, with its gradient written out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.autograd.function import once_differentiable
 from .._padding import masked_mean, n_observed, zero_padding
 
 # Logits move this much faster than the weights they are made of, under the same step size.
-GAIN = 5.0
-# The scorer's first layer, for sharp decisions; and its width: units for each of three steps.
-SCORE_GAIN, STEP_UNITS = 8.0, 6
+LOGIT_SCALE = 5.0
+# The gating_network's first layer, for sharp decisions; and its width: units for each of three steps.
+INPUT_SCALE, UNITS_PER_STEP = 8.0, 6
 tanh_backward = torch.ops.aten.tanh_backward.default  # what autograd calls
 
 
-class Scorer(nn.Module):
+class GatingNetwork(nn.Module):
     """Score the gates of a window by what is read of it.
 
     The formula is that of :class:`.BottleneckGate`, which has the bias and what is read.
@@ -37,8 +37,8 @@ class Scorer(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> scorer = Scorer(10, 3, 3, over_time=True)
-    >>> scorer(torch.randn(4, 10, 3), None, torch.zeros(10, 3)).shape
+    >>> gating_network = GatingNetwork(10, 3, 3, over_time=True)
+    >>> gating_network(torch.randn(4, 10, 3), None, torch.zeros(10, 3)).shape
     torch.Size([4, 10, 3])
     """
 
@@ -46,7 +46,7 @@ class Scorer(nn.Module):
         self, n_timesteps: int, n_features: int, n_outputs: int, *, over_time: bool
     ) -> None:
         super().__init__()
-        T, F, K = n_timesteps, n_features, 3 * STEP_UNITS
+        T, F, K = n_timesteps, n_features, 3 * UNITS_PER_STEP
         self.over_time = over_time
         self.local = nn.Linear(F, K, bias=False)  # L
         self.newest = nn.Linear(F, K, bias=False)  # N
@@ -55,8 +55,8 @@ class Scorer(nn.Module):
         self.context = nn.Linear(K, K, bias=False)  # A
         self.out = nn.Linear(K, n_outputs, bias=False)  # W
         with torch.no_grad():
-            self.local.weight /= (3 * SCORE_GAIN) ** 0.5
-            self.newest.weight /= SCORE_GAIN
+            self.local.weight /= (3 * INPUT_SCALE) ** 0.5
+            self.newest.weight /= INPUT_SCALE
         nn.init.zeros_(self.out.weight)
 
     def forward(self, X: Tensor, mask: Tensor | None, bias: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Scorer(nn.Module):
         wide = X[:, max(0, first - 1) : last + 1] @ self.local.weight.T
         seen = self.position[steps].expand(X.shape[0], -1, -1).clone()
         for part, of_part in _units(seen, wide, int(first > 0)):
-            part.add_(of_part, alpha=SCORE_GAIN)
+            part.add_(of_part, alpha=INPUT_SCALE)
         return seen
 
     def pooled(self, told: Tensor, mask: Tensor | None, steps: slice = slice(None)) -> Tensor:
@@ -94,14 +94,14 @@ class Scorer(nn.Module):
     def hidden(self, seen: Tensor, pooled: Tensor, newest: Tensor) -> Tensor:
         """Give the outer tanh for c, what is pooled of it, and the newest step that was read."""
         whole = pooled @ self.context.weight.T  # (B, K)
-        whole = whole.add(newest @ self.newest.weight.T, alpha=SCORE_GAIN)
+        whole = whole.add(newest @ self.newest.weight.T, alpha=INPUT_SCALE)
         return tanh(seen + whole[:, None])
 
     def logits(self, hidden: Tensor, mask: Tensor | None, bias: Tensor) -> Tensor:
         """Score the outer tanh."""
         if not self.over_time:
             hidden = masked_mean(hidden, mask)  # (B, 1, K)
-        return (hidden @ self.out.weight.T).add_(bias).mul_(GAIN)
+        return (hidden @ self.out.weight.T).add_(bias).mul_(LOGIT_SCALE)
 
     def gradients(
         self,
@@ -116,7 +116,7 @@ class Scorer(nn.Module):
         operation to the next than in one, and so a tenth longer for a whole step of training.
         """
         told, pooled, hidden = layers
-        grad = GAIN * of_logits
+        grad = LOGIT_SCALE * of_logits
         if self.over_time:
             of_out = _product(grad, hidden)
             of_hidden = grad @ self.out.weight
@@ -127,13 +127,13 @@ class Scorer(nn.Module):
         of_seen = tanh_backward(of_hidden, hidden)
         of_whole = of_seen.sum(dim=1)  # (B, K)
         of_context, of_pooled = of_whole.T @ pooled, (of_whole @ self.context.weight)[:, None]
-        of_whole *= SCORE_GAIN
+        of_whole *= INPUT_SCALE
         of_newest, of_last = of_whole.T @ X[:, -1], of_whole @ self.newest.weight
         of_pool = zero_padding(of_pooled * told, mask).sum(dim=0)
         of_seen += tanh_backward(zero_padding(of_pooled * self.pool, mask), told)
         of_wide = torch.zeros_like(of_seen)
         for part, of_part in _units(of_seen, of_wide, 0):
-            of_part.add_(part, alpha=SCORE_GAIN)
+            of_part.add_(part, alpha=INPUT_SCALE)
         of_X = of_wide @ self.local.weight
         of_X[:, -1] += of_last
         of_position, of_local = of_seen.sum(dim=0), _product(of_wide, X)
@@ -145,18 +145,18 @@ class _Scored(torch.autograd.Function):
     """Logits, with the gradient written out."""
 
     @staticmethod
-    def forward(ctx, scorer, X, mask, bias, *weights):
-        layers = scorer.layers(X, mask)
-        ctx.scorer = scorer
+    def forward(ctx, gating_network, X, mask, bias, *weights):
+        layers = gating_network.layers(X, mask)
+        ctx.gating_network = gating_network
         # The weights too, for autograd to notice if they have changed since.
         ctx.save_for_backward(X, mask, *layers, *weights)
-        return scorer.logits(layers[-1], mask, bias)
+        return gating_network.logits(layers[-1], mask, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, of_logits):
         X, mask, *saved = ctx.saved_tensors
-        of_X, of_bias, of_weights = ctx.scorer.gradients(X, mask, saved[:3], of_logits)
+        of_X, of_bias, of_weights = ctx.gating_network.gradients(X, mask, saved[:3], of_logits)
         return None, of_X, None, of_bias, *of_weights
 
 
@@ -177,6 +177,6 @@ def _units(seen: Tensor, wide: Tensor, start: int) -> Iterator[tuple[Tensor, Ten
     """
     n_steps, n_wide = seen.shape[1], wide.shape[1]
     for k in range(3):
-        shift, units = start + k - 1, slice(k * STEP_UNITS, (k + 1) * STEP_UNITS)
+        shift, units = start + k - 1, slice(k * UNITS_PER_STEP, (k + 1) * UNITS_PER_STEP)
         first, last = max(0, -shift), min(n_steps, n_wide - shift)
         yield seen[:, first:last, units], wide[:, first + shift : last + shift, units]

@@ -26,13 +26,13 @@ def median(logits: Tensor, bound: float) -> Tensor:
     return _stretched(torch.sigmoid(logits.clamp(-bound, bound) / TEMPERATURE)).clamp(0.0, 1.0)
 
 
-def draw(logits: Tensor, bound: float) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+def sample(logits: Tensor, bound: float) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
     """Draw gates around their logits (..., T, F), and say what they cost, (...).
 
     The cost is the sum of softplus(logit - SHIFT), in units of its greatest value. It falls with
     P(gate > 0) but, other than that, keeps its slope while a gate is open.
 
-    Gives what :func:`behind_draw` needs, too.
+    Gives what :func:`sample_backward` needs, too.
     """
     bounded = logits.clamp(-bound, bound)
     noise = torch.rand_like(logits).logit_(1e-6)
@@ -43,7 +43,7 @@ def draw(logits: Tensor, bound: float) -> tuple[Tensor, Tensor, tuple[Tensor, ..
     return stretched.clamp(0.0, 1.0), cost, (logits, bounded, share, stretched, closed)
 
 
-def behind_draw(
+def sample_backward(
     drawn: tuple[Tensor, ...], bound: float, of_gates: Tensor, of_cost: Tensor
 ) -> Tensor:
     """Give the gradient of the logits for those of the gates (..., T, F) and of their cost (...).
