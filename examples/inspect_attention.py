@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor
+from sk_tsattn import AttentionLSTMRegressor, FaithfulnessDisplay
 from sk_tsattn.datasets import make_decoys, make_fixed_cells
 from sk_tsattn.inspection import faithfulness, permutation_importance, uniform_attention_check
 
@@ -90,7 +90,7 @@ def main(n_samples=2000, max_epochs=40, random_state=0, picture="inspected.png")
         import matplotlib
 
         matplotlib.use("Agg")
-        display = AttentionDisplay.from_faithfulness(shown["decoys"])
+        display = FaithfulnessDisplay.from_result(shown["decoys"])
         display.figure_.savefig(picture, dpi=120)
         print("\nThe picture, how the default's error on the decoys follows its attention, is in")
         print(picture)

@@ -9,7 +9,12 @@ from pathlib import Path
 
 from sklearn.metrics import root_mean_squared_error
 
-from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor, make_windows
+from sk_tsattn import (
+    AttentionDisplay,
+    AttentionLSTMRegressor,
+    FaithfulnessDisplay,
+    make_windows,
+)
 from sk_tsattn.datasets import load_beijing_pm25
 from sk_tsattn.inspection import faithfulness
 
@@ -79,7 +84,7 @@ def main(n_rows=20_000, max_epochs=40, random_state=0, folder="."):
         block_length=LOOKBACK,
         random_state=random_state,
     )
-    save(AttentionDisplay.from_faithfulness(result), "faithfulness.png")
+    save(FaithfulnessDisplay.from_result(result), "faithfulness.png")
     print("\nMean rise of the squared error while cells are taken away, or few are given")
     print(result.areas[["area", "low", "high"]].round(1).to_string())
     print(

@@ -5,9 +5,16 @@ Axes are always ``(samples, time, features)``, oldest step first.
 
 from ._data._windows import make_windows
 from ._plot._attention_display import AttentionDisplay
+from ._plot._faithfulness_display import FaithfulnessDisplay
 from ._plot._loss_curve_display import LossCurveDisplay
 from ._regressor import AttentionLSTMRegressor
 
 __version__ = "0.1.0"
 
-__all__ = ["AttentionDisplay", "AttentionLSTMRegressor", "LossCurveDisplay", "make_windows"]
+__all__ = [
+    "AttentionDisplay",
+    "AttentionLSTMRegressor",
+    "FaithfulnessDisplay",
+    "LossCurveDisplay",
+    "make_windows",
+]

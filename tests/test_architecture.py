@@ -44,13 +44,14 @@ def location(path):
 
 
 def imports(path):
-    """List the imports of a file as (module, whether it stands inside a function)."""
+    """List the imports of a file as (module, whether they wait for a call or a type checker)."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     inside = {
         id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.FunctionDef | ast.AsyncFunctionDef)
+        or (isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING")
+        for node in ast.walk(block)
     }
     folder = ("sk_tsattn", *path.relative_to(PACKAGE).parent.parts)
     found = []

@@ -1,1 +1,1 @@
-"""Pictures of attention, of its faithfulness and of the losses of a fit."""
+"""Displays of attention, of its faithfulness and of the loss curve of a fit."""

@@ -1,39 +1,73 @@
-"""AttentionDisplay: the attention of a fitted estimator as a picture."""
+"""AttentionDisplay: the attention of a fitted estimator as a figure."""
 
-from numbers import Integral
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
+from .._data._checks import check_int
 from .._regressor import ATTENTION_ATTRIBUTES
-from ._kinds import KINDS
+from ._bars import draw_feature_bars, draw_time_bars
+from ._map import draw_map
+from ._sample import ATTENTION_AXES, draw_sample, sample_of
 
-AXES = ("time", "feature", "cell")
-# What each kind draws unless another is asked for: the first that the display has.
-FIRST_KINDS = {"cell": "map", "feature": "feature", "time": "time", "curves": "faithfulness"}
-CURVE_COLUMNS = ("order", "kind", "fraction", "error", "low", "high")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+
+class Kind(NamedTuple):
+    """A kind of figure: the function that draws it, and what it needs of the display."""
+
+    draw: Callable[[AttentionDisplay, Axes | None, int | None], tuple[Axes, dict[str, Axes]]]
+    attribute: str
+    needs: str
+    advice: str
+
+
+# The single list of kinds. The first whose attribute a display has is its default.
+KINDS = {
+    "map": Kind(draw_map, "cell", "attention over both axes", "fit with attention_mode='both'"),
+    "feature": Kind(
+        draw_feature_bars,
+        "feature",
+        "attention over features",
+        "fit with attention_mode='feature' or 'both'",
+    ),
+    "time": Kind(
+        draw_time_bars, "time", "attention over time", "fit with attention_mode='time' or 'both'"
+    ),
+    "sample": Kind(
+        draw_sample,
+        "sample",
+        "a sample",
+        "give X and the position of the sample in it: "
+        "AttentionDisplay.from_estimator(estimator, X, kind='sample', sample=-1)",
+    ),
+}
 
 
 class AttentionDisplay:
     """Draw attention over time steps, over features, or over both.
 
-    Create it with :meth:`from_estimator`, :meth:`from_refits` or :meth:`from_faithfulness`. The
-    kinds of picture are
+    Create it with :meth:`from_estimator` or :meth:`from_refits`. The kinds of figure are
 
-    - ``"map"``: time x feature, with bars of its sums. White cells have next to none.
-    - ``"sample"``: the series of one sample in their own units, shaded where its attention lies;
-      the most attended features first, without those that have less than 0.1 % of it.
+    - ``"map"``: a heat map of time and feature, with bars of its margins. Cells with less than
+      5 % of uniform attention are white.
     - ``"feature"``: bars of the attention on each feature, the most attended first, with their
       spread over samples or refits.
     - ``"time"``: the same on each time step.
-    - ``"faithfulness"``: how the error changes as the input is taken away, or given, in the order
-      of attention.
+    - ``"sample"``: the series of one sample in their own units, shaded by its attention; the most
+      attended features first, without those with less than 0.1 % of it.
 
-    Steps are numbered backwards from the newest, which is 0; the steps of a sample have time
-    stamps where ``X`` is a DataFrame with a time index. A dashed line marks what each step or
-    feature would get if attention were uniform; a map is in units of that.
+    Steps are numbered backwards from the newest, which is 0. The steps of a sample have time
+    stamps if ``X`` is a DataFrame with a time index. A dashed line marks uniform attention; a map
+    is in units of it.
 
     Parameters
     ----------
@@ -46,44 +80,39 @@ class AttentionDisplay:
     cell : ndarray of shape (n_timesteps, n_features) or None, default=None
         Attention on each cell; ``time`` and ``feature`` are then its margins.
 
-    feature_names : list of str or None, default=None
-        Names of the features; None numbers them.
+    feature_names : sequence of str or None, default=None
+        Names of the features. None numbers them.
 
     time_spread : ndarray of shape (n, n_timesteps) or None, default=None
-        Attention on each step, of each sample or refit.
+        Attention on each step, of each of n samples or refits.
 
     feature_spread : ndarray of shape (n, n_features) or None, default=None
-        Attention on each feature, of each sample or refit.
+        Attention on each feature, of each of n samples or refits.
 
     spread_over : str, default="samples"
-        What the rows of the two are, in a word for the title.
+        What the n rows of ``time_spread`` and ``feature_spread`` are, for the title.
 
     sample : Bunch or None, default=None
         One sample: ``series`` of shape (n_timesteps, n_features) in their own units, ``title``,
-        ``times`` (a DatetimeIndex or None) and its attention under ``time``, ``feature`` and
-        ``cell``, as far as the mode has them.
-
-    curves : DataFrame or None, default=None
-        With the columns ``order``, ``kind``, ``fraction``, ``error``, ``low`` and ``high``.
-
-    areas : DataFrame or None, default=None
-        With the index (order, kind) and the columns ``area``, ``low`` and ``high``.
+        ``times`` (a DatetimeIndex or None) and its attention as ``time``, ``feature`` and
+        ``cell``, as far as the attention mode defines them.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes. Where a kind has several panels, they lie inside it.
+        The axes. If a kind has several panels, they lie inside them.
 
     axes_ : dict
-        The panels by name: ``"map"``, ``"time"`` and ``"feature"`` of a map; a feature's name
-        each of a sample; ``"comprehensiveness"`` and ``"sufficiency"`` of faithfulness.
+        The panels by name: ``"map"``, ``"time"`` and ``"feature"`` of a map; the names of the
+        features of a sample.
 
     figure_ : matplotlib Figure
         The figure.
 
     See Also
     --------
-    LossCurveDisplay : The losses of a fit as a picture.
+    FaithfulnessDisplay : Draw whether the error follows the attention.
+    LossCurveDisplay : Draw the loss curve of a fit.
 
     Examples
     --------
@@ -108,20 +137,22 @@ class AttentionDisplay:
     ['feature']
     """
 
+    ax_: Axes
+    axes_: dict[str, Axes]
+    figure_: Figure | SubFigure
+
     def __init__(
         self,
         *,
-        time=None,
-        feature=None,
-        cell=None,
-        feature_names=None,
-        time_spread=None,
-        feature_spread=None,
-        spread_over="samples",
-        sample=None,
-        curves=None,
-        areas=None,
-    ):
+        time: NDArray[np.float64] | None = None,
+        feature: NDArray[np.float64] | None = None,
+        cell: NDArray[np.float64] | None = None,
+        feature_names: Sequence[str] | None = None,
+        time_spread: NDArray[np.float64] | None = None,
+        feature_spread: NDArray[np.float64] | None = None,
+        spread_over: str = "samples",
+        sample: Bunch | None = None,
+    ) -> None:
         self.time = time
         self.feature = feature
         self.cell = cell
@@ -130,65 +161,63 @@ class AttentionDisplay:
         self.feature_spread = feature_spread
         self.spread_over = spread_over
         self.sample = sample
-        self.curves = curves
-        self.areas = areas
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
-        y=None,
+        estimator: Any,
+        X: Any = None,
+        y: ArrayLike | None = None,
         *,
-        kind=None,
-        sample=-1,
-        groups=None,
-        feature_names=None,
-        max_features=None,
-        ax=None,
-    ):
+        kind: str | None = None,
+        sample: int = -1,
+        groups: ArrayLike | None = None,
+        feature_names: Sequence[str] | None = None,
+        max_features: int | None = None,
+        ax: Axes | None = None,
+    ) -> AttentionDisplay:
         """Draw the attention of a fitted estimator.
 
         Parameters
         ----------
         estimator : AttentionLSTMRegressor
-            Fitted, with an ``attention_mode``.
+            A fitted estimator with an ``attention_mode``.
 
         X : array-like or None, default=None
-            Draw the attention on these windows or rows; None draws the mean attention on the
+            Windows or rows whose attention is drawn. None draws the mean attention on the
             training windows, without spread.
 
-        y : array-like or None, default=None
-            The truth of each of them, for the title of kind ``"sample"``.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs) or None, default=None
+            True targets, for the title of kind ``"sample"``.
 
-        kind : {"map", "sample", "feature", "time"} or None, default=None
-            What to draw. None draws the map in the mode ``"both"``, else bars.
+        kind : {"map", "feature", "time", "sample"} or None, default=None
+            What to draw. None draws the map in attention mode ``"both"``, else bars.
 
         sample : int, default=-1
-            Which window or row of ``X`` kind ``"sample"`` draws; -1 is the last.
+            Position in ``X`` of the sample that kind ``"sample"`` draws; -1 is the last.
 
         groups : array-like of shape (n_samples,) or None, default=None
             Series of each row of ``X``.
 
-        feature_names : list of str or None, default=None
-            Names; None takes ``feature_names_in_``, else numbers.
+        feature_names : sequence of str or None, default=None
+            Names of the features. None takes ``feature_names_in_``, else numbers.
 
         max_features : int or None, default=None
-            Draw only so many features, the most attended. None draws all of them, and six of a
+            Number of features drawn, the most attended. None draws all of them, and six of a
             sample.
 
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Where to draw. None makes a figure.
 
         Returns
         -------
         display : AttentionDisplay
-            Drawn.
+            The display, drawn.
 
         Raises
         ------
         ValueError
-            If the estimator has no attention of the kind that is asked for.
+            If the estimator has no attention of this kind, or ``X`` or ``groups`` do not fit it.
         """
         if not hasattr(estimator, "attention_weights"):
             raise ValueError(
@@ -205,42 +234,59 @@ class AttentionDisplay:
         if feature_names is None:
             feature_names = getattr(estimator, "feature_names_in_", None)
         if X is None:
-            given = {
+            attention = {
                 axes: getattr(estimator, name)
                 for name, (axes, _) in ATTENTION_ATTRIBUTES.items()
-                if axes in AXES and hasattr(estimator, name)
+                if hasattr(estimator, name)
             }
+            display = cls(**attention, feature_names=feature_names)
         else:
             weights = estimator.attention_weights(X, groups=groups)
-            given = {axes: weights[axes].mean(axis=0) for axes in AXES if axes in weights}
-            spread = {f"{axes}_spread": weights.get(axes) for axes in ("time", "feature")}
-            given |= spread | {"sample": _one_sample(estimator, X, y, weights, groups, sample)}
-        display = cls(**given, feature_names=feature_names)
+            attention = {axes: weights[axes] for axes in ATTENTION_AXES if axes in weights}
+            display = cls(
+                **{axes: values.mean(axis=0) for axes, values in attention.items()},
+                time_spread=attention.get("time"),
+                feature_spread=attention.get("feature"),
+                sample=sample_of(estimator, X, y, weights, groups, sample),
+                feature_names=feature_names,
+            )
         return display.plot(ax, kind=kind, max_features=max_features)
 
     @classmethod
-    def from_refits(cls, result, *, kind=None, max_features=None, ax=None):
-        """Draw how the attention agrees between refits.
+    def from_refits(
+        cls,
+        result: Any,
+        *,
+        kind: str | None = None,
+        max_features: int | None = None,
+        ax: Axes | None = None,
+    ) -> AttentionDisplay:
+        """Draw the attention of several refits.
 
         Parameters
         ----------
         result : Bunch
-            As :func:`sk_tsattn.inspection.refit_agreement` gives it: ``feature`` and ``time`` are
-            DataFrames with a column for each refit (or one of them, or one is None).
+            The result of :func:`sk_tsattn.inspection.refit_agreement`: ``feature`` and ``time``
+            are DataFrames with a column for each refit (one of them may be None).
 
         kind : {"feature", "time"} or None, default=None
-            What to draw. None draws the features if there are some.
+            What to draw. None draws the features if there are any.
 
         max_features : int or None, default=None
-            Draw only so many features, the most attended. None draws all of them.
+            Number of features drawn, the most attended. None draws all of them.
 
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Where to draw. None makes a figure.
 
         Returns
         -------
         display : AttentionDisplay
-            Drawn.
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the result has neither features nor steps.
 
         Examples
         --------
@@ -254,75 +300,42 @@ class AttentionDisplay:
         >>> display.feature
         array([0.75, 0.25])
         """
-        frames = {axes: result.get(axes) for axes in ("feature", "time")}
-        frames = {axes: frame for axes, frame in frames.items() if frame is not None}
-        if not frames:
+        feature, time = result.get("feature"), result.get("time")
+        if feature is None and time is None:
             raise ValueError(
                 "The result must have a DataFrame under 'feature' or 'time', with a column for "
                 f"each refit. Got {sorted(result)} instead; compute it with "
                 "sk_tsattn.inspection.refit_agreement."
             )
-        given: dict = {axes: frame.mean(axis=1).to_numpy() for axes, frame in frames.items()}
-        given |= {f"{axes}_spread": frame.to_numpy().T for axes, frame in frames.items()}
-        names = [str(name) for name in frames["feature"].index] if "feature" in frames else None
-        display = cls(**given, feature_names=names, spread_over="refits")
+        display = cls(
+            feature=None if feature is None else feature.mean(axis=1).to_numpy(),
+            time=None if time is None else time.mean(axis=1).to_numpy(),
+            feature_names=None if feature is None else [str(name) for name in feature.index],
+            feature_spread=None if feature is None else feature.to_numpy().T,
+            time_spread=None if time is None else time.to_numpy().T,
+            spread_over="refits",
+        )
         return display.plot(ax, kind=kind, max_features=max_features)
 
-    @classmethod
-    def from_faithfulness(cls, result, *, ax=None):
-        """Draw whether the error follows the attention.
-
-        Parameters
-        ----------
-        result : Bunch
-            As :func:`sk_tsattn.inspection.faithfulness` gives it, with the DataFrames ``curves``
-            and ``areas``.
-
-        ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
-
-        Returns
-        -------
-        display : AttentionDisplay
-            Drawn.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("Agg")
-        >>> import pandas as pd
-        >>> from sklearn.utils import Bunch
-        >>> from sk_tsattn import AttentionDisplay
-        >>> curve = {"order": "attention", "kind": "comprehensiveness", "fraction": [0, 0.5, 1]}
-        >>> curve |= {"error": [0.1, 0.8, 1.0], "low": [0.1, 0.7, 0.9], "high": [0.1, 0.9, 1.1]}
-        >>> result = Bunch(curves=pd.DataFrame(curve), areas=None)
-        >>> list(AttentionDisplay.from_faithfulness(result).axes_)
-        ['comprehensiveness']
-        """
-        curves = result.get("curves")
-        missing = sorted(set(CURVE_COLUMNS) - set(getattr(curves, "columns", ())))
-        if missing:
-            raise ValueError(
-                f"The result must have a DataFrame under 'curves' with the columns "
-                f"{', '.join(CURVE_COLUMNS)}. Got one without {', '.join(missing)} instead; "
-                "compute it with sk_tsattn.inspection.faithfulness."
-            )
-        return cls(curves=curves, areas=result.get("areas")).plot(ax, kind="faithfulness")
-
-    def plot(self, ax=None, *, kind=None, max_features=None):
-        """Draw.
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        kind: str | None = None,
+        max_features: int | None = None,
+    ) -> AttentionDisplay:
+        """Draw the attention.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where; None makes a figure of a fitting size.
+            Where to draw. None makes a figure of a suitable size.
 
-        kind : str or None, default=None
-            What to draw, as the class describes it. None draws the first of ``"map"``,
-            ``"feature"``, ``"time"`` and ``"faithfulness"`` that the display has numbers for.
+        kind : {"map", "feature", "time", "sample"} or None, default=None
+            What to draw. None draws the first of these that the display has data for.
 
         max_features : int or None, default=None
-            Draw only so many features, the most attended. None draws all of them, and six of a
+            Number of features drawn, the most attended. None draws all of them, and six of a
             sample.
 
         Returns
@@ -333,84 +346,24 @@ class AttentionDisplay:
         Raises
         ------
         ValueError
-            If the display lacks what the kind draws.
+            If the display lacks what the kind needs.
         """
+        available = [name for name in KINDS if getattr(self, KINDS[name].attribute) is not None]
         if kind is None:
-            has = [k for name, k in FIRST_KINDS.items() if getattr(self, name) is not None]
-            kind = has[0] if has else "sample"
+            kind = available[0] if available else "sample"
         if kind not in KINDS:
             raise ValueError(
                 f"kind must be one of {', '.join(map(repr, KINDS))}. Got {kind!r} instead."
             )
-        whole = isinstance(max_features, Integral) and not isinstance(max_features, bool)
-        if max_features is not None and not (whole and max_features > 0):
+        draw, _, needs, advice = KINDS[kind]
+        if kind not in available:
+            has = " and ".join(map(repr, available)) or "nothing"
+            drawable = "".join(f", or draw kind={name!r}" for name in available)
             raise ValueError(
-                f"max_features must be a whole number > 0, or None. Got {max_features!r} instead."
+                f"kind={kind!r} needs {needs}. Got a display of {has} instead; {advice}{drawable}."
             )
-        self.ax_, self.axes_ = KINDS[kind](self, ax, max_features)
+        if max_features is not None:
+            check_int(max_features, "max_features", 1, otherwise=" or None")
+        self.ax_, self.axes_ = draw(self, ax, max_features)
         self.figure_ = self.ax_.figure
         return self
-
-
-def _one_sample(estimator, X, y, weights, groups, sample):
-    """Collect what there is to draw of one sample.
-
-    Its values are in the units of ``X``; steps that a short window lacks are NaN.
-    """
-    windows = estimator._lay_out(X, groups)
-    n_samples = len(windows)
-    if not (isinstance(sample, int | np.integer) and -n_samples <= sample < n_samples):
-        raise ValueError(
-            f"sample must be the position of one of the {n_samples} samples of X. Got {sample!r} "
-            "instead; 0 is the first, -1 the last."
-        )
-    if y is not None and len(y) != n_samples:
-        raise ValueError(
-            f"y must have a row for each of the {n_samples} samples of X. Got {len(y)} instead."
-        )
-    at = range(n_samples)[sample]
-    offsets = np.arange(1 - windows.lookback, 1)
-    values, mask = windows.take(np.array([at]), offsets)
-    values = np.array(values[0], dtype=float)
-    if mask is not None:
-        values[~mask[0]] = np.nan
-    title = f"{_label_of(X, at)}: predicted {_numbers(estimator.predict(X, groups=groups)[at])}"
-    if y is not None:
-        title += f", true {_numbers(np.asarray(y)[at])}"
-    times = _times_of(estimator, X, windows, at) if mask is None or mask.all() else None
-    own = {axes: weights[axes][at] for axes in AXES if axes in weights}
-    return Bunch(series=values, times=times, title=title, **own)
-
-
-def _label_of(X, at):
-    """Name a sample by its label in the index, or by its position."""
-    if not isinstance(X, pd.DataFrame):
-        return f"Sample {at}"
-    label = X.index[at]
-    return ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
-
-
-def _numbers(y):
-    return ", ".join(f"{value:.4g}" for value in np.atleast_1d(y))
-
-
-def _times_of(estimator, X, windows, at):
-    """Time stamps of the steps of a sample as a DatetimeIndex; None where there are none."""
-    if not isinstance(X, pd.DataFrame):
-        return None
-    index = X.index
-    n_context = len(windows.values) - len(X)
-    if n_context and len(estimator.context_) == n_context:
-        index = estimator.context_.index.append(index)
-    elif n_context:
-        return None
-    times = index.get_level_values(-1)
-    if isinstance(times, pd.PeriodIndex):
-        times = times.to_timestamp()
-    if not isinstance(times, pd.DatetimeIndex):
-        return None
-    rows = windows.last[at] + np.arange(1 - windows.lookback, 1)
-    times = times[rows if windows.order is None else windows.order[rows]]
-    if times.tz is not None:  # the clock on the wall at the newest step, which never jumps
-        times = times.tz_convert("UTC").tz_localize(None) + times[-1].utcoffset()
-    return times

@@ -1,10 +1,20 @@
-"""What the pictures share: their colours, where they are drawn, and how they name steps."""
+"""Colours, axes and bars that several displays share."""
 
-import textwrap
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-# Okabe and Ito's colours, which any eye tells apart (https://jfly.uni-koeln.de/color/).
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+T = TypeVar("T")
+
+# The colours of Okabe and Ito, distinct under colour blindness (https://jfly.uni-koeln.de/color/).
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
     "#0072b2",
     "#d55e00",
@@ -14,11 +24,14 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
     "#56b4e9",
 )
 INK = "#222222"
-STEPS = "steps before the prediction (0: the newest)"
+BAR_COLOR = "#31688e"  # of viridis, the colour map of the heat map beside the bars
+UNIFORM_LINE: dict[str, Any] = {"color": VERMILION, "linestyle": "--", "linewidth": 1.5}
+# Windows longer than this have no room for a gap between bars, or for a line in each bar.
+NARROW_STEPS = 60
 
 
-def new_axes(ax, width, height):
-    """Return ``ax``, or the axes of a new figure of this size in inches where it is None."""
+def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return ``ax``, or the axes of a new figure of this size in inches if it is None."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -27,37 +40,49 @@ def new_axes(ax, width, height):
     return ax
 
 
-def size_of(ax):
-    """Width and height of the axes in inches of a 10 point font: half, where it has 20."""
-    inch = ax.figure.dpi * ax.xaxis.label.get_fontsize() / 10
+def figure_width(n_timesteps: int) -> int:
+    """Return a width in inches at which a step is wider than a line."""
+    return 8 if n_timesteps <= 100 else 10
+
+
+def size_of(ax: Axes) -> tuple[float, float]:
+    """Return width and height in inches, divided by the font size relative to 10 points."""
+    inch = ax.figure.dpi * font_size(ax) / 10
     box = ax.get_window_extent()
     return box.width / inch, box.height / inch
 
 
-def color_map(name, first, last):
-    """Cut a part out of a colour map, begin it pale, and leave white for what is masked.
+def font_size(ax: Axes) -> float:
+    """Return the font size of the labels in points."""
+    return float(ax.xaxis.label.get_fontsize())
 
-    Maps of attention run from light to dark and mask what was not used: it stays blank. What was
-    used a little is pale, and still has a colour.
+
+def color_map(name: str, first: float, last: float) -> Colormap:
+    """Return a section of a colour map that starts pale, with white for masked values.
+
+    A masked cell is blank; a cell of little attention is pale and still coloured.
     """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    part = colormaps[name](np.linspace(first, last, 256))
-    tint = np.linspace(0.3, 5, 256).clip(max=1)[:, None]  # the first seventh goes to full colour
-    return ListedColormap(1 - tint * (1 - part)).with_extremes(bad="white", under="white")
+    section = colormaps[name](np.linspace(first, last, 256))
+    tint = np.linspace(0.3, 5, 256).clip(max=1)[:, None]  # full colour after the first seventh
+    return ListedColormap(1 - tint * (1 - section)).with_extremes(bad="white", under="white")
 
 
-def set_title(ax, *lines):
-    """Set the title, broken where it would be wider than the axes."""
-    width, _ = size_of(ax)
-    n_characters = max(20, int(width * 72 / 5.4))  # a letter has 5.4 points
-    broken = [part for line in lines for part in textwrap.wrap(line, n_characters)]
-    ax.set_title("\n".join(broken), fontsize="medium")
+def draw_step_bars(ax: Axes, weight: NDArray[np.float64]) -> None:
+    """Draw a bar for each step, and a line at uniform attention."""
+    # Gaps between narrow bars would be blurred on a screen.
+    width = 0.8 if len(weight) <= NARROW_STEPS else 1.0
+    ax.bar(np.arange(1 - len(weight), 1), weight, width=width, color=BAR_COLOR)
+    ax.axhline(1 / len(weight), **UNIFORM_LINE)
 
 
-def label_steps(axis):
-    """Number the steps of a window backwards from the newest, at whole numbers."""
-    axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    axis.set_major_formatter(lambda step, _: f"{abs(step):g}")
-    axis.set_label_text(STEPS)
+def most_attended(weight: NDArray[np.float64], limit: int | None) -> NDArray[np.intp]:
+    """Return the positions of the ``limit`` greatest weights, greatest first."""
+    return np.argsort(-weight, kind="stable")[: len(weight) if limit is None else limit]
+
+
+def cycle(items: Sequence[T], n: int) -> list[T]:
+    """Return ``n`` items, starting again after the last."""
+    return [items[i % len(items)] for i in range(n)]

@@ -1,8 +1,8 @@
-"""The pictures look as they looked: each beside the one in tests/baseline_images.
+"""The figures equal those in tests/plot/baseline_images.
 
-The numbers are fixed here, and so is the place of every panel. Words are left out, since each
-version of matplotlib draws their letters otherwise; test_attention_display.py reads them. After a change that
-is meant, look at the new pictures, and keep them:
+The data and the position of every panel are fixed here. Text is left out, since each version of
+matplotlib draws it differently; the tests of each display read it. After an intended change, look
+at the new figures and keep them:
 
     python tests/plot/test_images.py
 """
@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from sk_tsattn import AttentionDisplay, LossCurveDisplay
-from sk_tsattn._plot._kinds import KINDS
+from sk_tsattn import AttentionDisplay, FaithfulnessDisplay, LossCurveDisplay
+from sk_tsattn._plot._attention_display import KINDS
 
 BASELINES = Path(__file__).parent / "baseline_images"
 # Root mean square of the difference, of 255. Between matplotlib 3.8 and 3.11 it is at most 1.8.
@@ -55,12 +55,12 @@ def attention(shift):
 
 
 def refits(shift):
-    share = np.array([[0.5, 0.25, 0.15, 0.07, 0.03], [0.4, 0.35, 0.1, 0.1, 0.05]])
-    share = share ** (1 / (1 + shift))
-    share = share / share.sum(axis=1, keepdims=True)
+    weight = np.array([[0.5, 0.25, 0.15, 0.07, 0.03], [0.4, 0.35, 0.1, 0.1, 0.05]])
+    weight = weight ** (1 / (1 + shift))
+    weight = weight / weight.sum(axis=1, keepdims=True)
     return AttentionDisplay(
-        feature=share.mean(axis=0),
-        feature_spread=share,
+        feature=weight.mean(axis=0),
+        feature_spread=weight,
         feature_names=NAMES,
         spread_over="refits",
     )
@@ -76,7 +76,7 @@ def faithfulness(shift):
             rows.append(pd.DataFrame(part | {"low": error - 0.05, "high": error + 0.05}))
     curves = pd.concat(rows)
     areas = curves.groupby(["order", "kind"])[["error", "low", "high"]].mean()
-    return AttentionDisplay(curves=curves, areas=areas.rename(columns={"error": "area"}))
+    return FaithfulnessDisplay(curves, areas=areas.rename(columns={"error": "area"}))
 
 
 def history(shift):
@@ -85,26 +85,25 @@ def history(shift):
         "epoch": epoch,
         "train_loss": 0.02 + np.exp(-epoch / (4 + 2 * shift)),
         "valid_loss": 0.05 + np.exp(-epoch / (5 + 2 * shift)),
-        "open": np.exp(-epoch / (6 + 4 * shift)),
-        "phase": ["closing"] * 18 + ["cooling"] * 12,
+        "phase": ["warm-up"] * 18 + ["penalty ramp"] * 12,
     }
     return LossCurveDisplay(pd.DataFrame(table), n_iter=24)
 
 
-# Each takes a shift of its numbers, 0 for the picture that is kept, and the axes.
-PICTURES = {
+# Each takes a shift of its data, 0 for the figure that is kept, and the axes.
+FIGURES = {
     "map": lambda shift, ax: attention(shift).plot(ax, kind="map"),
     "sample": lambda shift, ax: attention(shift).plot(ax, kind="sample"),
     "feature": lambda shift, ax: attention(shift).plot(ax, kind="feature"),
     "time": lambda shift, ax: attention(shift).plot(ax, kind="time"),
     "refits": lambda shift, ax: refits(shift).plot(ax, kind="feature"),
-    "faithfulness": lambda shift, ax: faithfulness(shift).plot(ax, kind="faithfulness"),
-    "learning_curve": lambda shift, ax: history(shift).plot(ax),
+    "faithfulness": lambda shift, ax: faithfulness(shift).plot(ax),
+    "loss_curve": lambda shift, ax: history(shift).plot(ax),
 }
 
 
 def draw(name, path, shift=0):
-    """Draw a picture in matplotlib's own style, with its panels at a fixed place and no words."""
+    """Draw a figure in matplotlib's own style, with fixed panels and no text."""
     import matplotlib
     import matplotlib.pyplot as plt
     from matplotlib.legend import Legend
@@ -113,47 +112,44 @@ def draw(name, path, shift=0):
     matplotlib.use("Agg")
     with matplotlib.rc_context(matplotlib.rcParamsDefault | {"backend": "Agg"}):
         figure = plt.figure(figsize=(8, 5), dpi=60)
-        PICTURES[name](shift, figure.add_axes((0.15, 0.15, 0.75, 0.7)))
+        FIGURES[name](shift, figure.add_axes((0.15, 0.15, 0.75, 0.7)))
         figure.canvas.draw()
-        for words in (*figure.findobj(Text), *figure.findobj(Legend)):
-            words.set_visible(False)
+        for text in (*figure.findobj(Text), *figure.findobj(Legend)):
+            text.set_visible(False)
         figure.savefig(path, metadata={"Software": None})
         plt.close(figure)
     return path
 
 
 def difference(name, path):
-    """Compare a picture with the kept one: None, or a report of how they differ."""
-    pytest.importorskip("matplotlib")
+    """Compare a figure with the kept one; return None or a report of how they differ."""
     from matplotlib.testing.compare import compare_images
 
     return compare_images(str(BASELINES / f"{name}.png"), str(path), TOLERANCE)
 
 
-def test_every_kind_has_a_picture_that_is_kept():
-    assert set(KINDS) <= set(PICTURES)
-    assert {path.stem for path in BASELINES.glob("*.png")} == set(PICTURES)
+def test_every_kind_has_a_figure_that_is_kept():
+    assert set(KINDS) <= set(FIGURES)
+    assert {path.stem for path in BASELINES.glob("*.png")} == set(FIGURES)
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_looks_as_it_looked(name, tmp_path):
-    pytest.importorskip("matplotlib")
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_equals_the_kept_one(name, tmp_path):
     report = difference(name, draw(name, tmp_path / f"{name}.png"))
     assert report is None, report
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_of_other_numbers_is_told_apart(name, tmp_path):
-    pytest.importorskip("matplotlib")
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_of_other_data_differs(name, tmp_path):
     assert difference(name, draw(name, tmp_path / f"{name}.png", shift=1)) is not None
 
 
-def test_the_kept_pictures_are_small():
+def test_the_kept_figures_are_small():
     for path in BASELINES.glob("*.png"):
         assert path.stat().st_size < 60_000
 
 
 if __name__ == "__main__":
     BASELINES.mkdir(exist_ok=True)
-    for name in PICTURES:
+    for name in FIGURES:
         print(draw(name, BASELINES / f"{name}.png"))

@@ -1,4 +1,4 @@
-"""LossCurveDisplay: the picture shows the history that the estimator has."""
+"""LossCurveDisplay: the figure shows the history of the estimator."""
 
 import numpy as np
 import pandas as pd
@@ -6,23 +6,12 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tests.plot.test_attention_display import assert_legible
 
 from sk_tsattn import AttentionLSTMRegressor, LossCurveDisplay
 
 
-@pytest.fixture(autouse=True)
-def plt():
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
-def fitted():
+def trained():
     X = np.random.default_rng(0).normal(size=(60, 6, 4))
     model = AttentionLSTMRegressor(
         attention="dense", max_epochs=6, early_stopping=True, random_state=0
@@ -36,18 +25,18 @@ def history(n_epochs=30, **columns):
     return pd.DataFrame(table | {name: list(values) for name, values in columns.items()})
 
 
-def test_the_curves_are_the_history_and_the_kept_epoch_is_marked(fitted):
-    display = LossCurveDisplay.from_estimator(fitted)
+def test_the_curves_are_the_history_and_the_kept_epoch_is_marked(trained):
+    display = LossCurveDisplay.from_estimator(trained)
     assert list(display.axes_) == ["loss"]
     train, valid, kept = display.axes_["loss"].lines
     for line, column in ((train, "train_loss"), (valid, "valid_loss")):
-        np.testing.assert_array_equal(line.get_xdata(), fitted.history_["epoch"])
-        np.testing.assert_array_equal(line.get_ydata(), fitted.history_[column])
-    np.testing.assert_array_equal(kept.get_xdata(), fitted.n_iter_)
-    assert f"epoch {fitted.n_iter_}" in display.ax_.get_title()
+        np.testing.assert_array_equal(line.get_xdata(), trained.history_["epoch"])
+        np.testing.assert_array_equal(line.get_ydata(), trained.history_[column])
+    np.testing.assert_array_equal(kept.get_xdata(), trained.n_iter_)
+    assert f"epoch {trained.n_iter_}" in display.ax_.get_title()
 
 
-def test_without_a_validation_part_there_is_one_curve():
+def test_without_a_validation_set_there_is_one_curve(assert_legible):
     display = LossCurveDisplay(history().drop(columns="valid_loss")).plot()
     (line,) = display.axes_["loss"].lines
     assert line.get_label() == "training"
@@ -65,30 +54,23 @@ def test_a_loss_of_zero_or_none_keeps_the_scale_linear():
     assert LossCurveDisplay(frame).plot().axes_["loss"].get_yscale() == "linear"
 
 
-def test_the_share_of_the_input_that_is_used_has_a_panel():
-    frame = history(open=np.linspace(1, 0.1, 30))
-    display = LossCurveDisplay(frame, n_iter=20).plot()
-    line, kept = display.axes_["open"].lines
-    np.testing.assert_array_equal(line.get_ydata(), frame["open"])
-    np.testing.assert_array_equal(kept.get_xdata(), 20)
-    assert_legible(display.figure_)
-
-
 def test_phases_are_shaded_from_their_first_epoch_to_their_last():
-    display = LossCurveDisplay(history(phase=["fit"] * 10 + ["close"] * 15 + ["fit"] * 5)).plot()
+    display = LossCurveDisplay(
+        history(phase=["warm-up"] * 10 + ["path"] * 15 + ["warm-up"] * 5)
+    ).plot()
     ax = display.axes_["loss"]
     spans = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
     np.testing.assert_allclose([span.x0 for span in spans], [0.5, 10.5, 25.5])
     np.testing.assert_allclose([span.x1 for span in spans], [10.5, 25.5, 30.5])
-    assert [text.get_text() for text in ax.texts] == ["fit", "close", "fit"]
+    assert [text.get_text() for text in ax.texts] == ["warm-up", "path", "warm-up"]
 
 
 @pytest.mark.parametrize("n_epochs", [6, 30, 300])
-def test_short_phases_have_labels_that_do_not_overlap(n_epochs):
+def test_short_phases_have_labels_that_do_not_overlap(n_epochs, assert_legible):
     third = n_epochs // 3
-    phases = ["all open"] * (n_epochs - third - 2) + ["closing the gates", "a look"]
-    phases += ["going on as before"] * third
-    frame = history(n_epochs, phase=phases, open=np.linspace(1, 0.5, n_epochs))
+    phases = ["warm-up"] * (n_epochs - third - 2) + ["penalty ramp", "candidate refit"]
+    phases += ["group expansion"] * third
+    frame = history(n_epochs, phase=phases)
     display = LossCurveDisplay(frame, n_iter=n_epochs).plot()
     assert_legible(display.figure_)
     labels = [text.get_window_extent() for text in display.axes_["loss"].texts]
@@ -98,11 +80,11 @@ def test_short_phases_have_labels_that_do_not_overlap(n_epochs):
 
 
 @pytest.mark.parametrize("size", [(6.4, 3.6, 10), (12, 6.75, 16)], ids=["readme", "talk"])
-def test_it_draws_on_the_axes_that_are_given(fitted, plt, size):
+def test_it_draws_on_the_axes_that_are_given(trained, plt, size, assert_legible):
     width, height, font = size
     with plt.rc_context({"font.size": font}):
         figure, (left, right) = plt.subplots(1, 2, figsize=(width, height), layout="constrained")
-        display = LossCurveDisplay.from_estimator(fitted, ax=right)
+        display = LossCurveDisplay.from_estimator(trained, ax=right)
         left.set_axis_off()
         assert display.ax_ is right
         assert display.figure_ is figure
@@ -112,7 +94,7 @@ def test_it_draws_on_the_axes_that_are_given(fitted, plt, size):
 
 
 @pytest.mark.parametrize("n_epochs", [1, 2, 1000])
-def test_any_number_of_epochs_is_legible(n_epochs):
+def test_any_number_of_epochs_is_legible(n_epochs, assert_legible):
     assert_legible(LossCurveDisplay(history(n_epochs), n_iter=1).plot().figure_)
 
 
@@ -122,9 +104,9 @@ def test_a_history_without_losses_is_an_error_that_says_what_to_give(plt):
     assert plt.get_fignums() == []
 
 
-def test_of_a_pipeline_the_error_says_what_to_draw(fitted):
+def test_of_a_pipeline_the_error_says_what_to_draw(trained):
     with pytest.raises(ValueError, match=r"Got Pipeline instead; .* pipeline\[-1\]"):
-        LossCurveDisplay.from_estimator(make_pipeline(StandardScaler(), fitted))
+        LossCurveDisplay.from_estimator(make_pipeline(StandardScaler(), trained))
 
 
 def test_an_unfitted_estimator_is_not_drawn():
