@@ -1,0 +1,148 @@
+"""How much each cell of a window decides about the gates of others."""
+
+import pytest
+import torch
+
+from sk_tsattn.attention import ATTENTION_MODES
+from sk_tsattn.attention._bottleneck._gate import LOGIT_SCALE
+
+B, T, F = 5, 6, 4
+every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
+
+
+def silence(gate):
+    """Let the scorer say nothing."""
+    for parameter in (
+        gate.gating_network.local.weight,
+        gate.gating_network.context.weight,
+        gate.gating_network.newest.weight,
+        gate.gating_network.position,
+    ):
+        parameter.zero_()
+
+
+@pytest.fixture
+def steered_network(network_with):
+    """Return a function that builds a network whose gates only cell (-1, 0) of a window opens."""
+
+    def build(mode="both"):
+        network = network_with(mode, logits=-3.0)
+        gate = network.gate
+        with torch.no_grad():
+            silence(gate)
+            gate.gating_network.newest.weight[0, 0] = (
+                1.0  # tanh(8 x) of the newest step of feature 0
+            )
+            gate.gating_network.out.weight.zero_()
+            gate.gating_network.out.weight[-1, 0] = (
+                1.4  # opens the last feature, if x > 0; or all steps
+            )
+        return network
+
+    return build
+
+
+def test_a_closed_cell_that_opens_another_has_attention_of_its_own(windows, steered_network):
+    network, X = steered_network(), windows()
+    X[:, -1, 0] = torch.tensor([2.0, -2.0, 2.0, -2.0, 2.0])
+    with torch.no_grad():
+        network.gate.bias[:4, -1] = -20 / LOGIT_SCALE  # in no window: two steps are left
+    weights = network.attend(X)[1]
+    on = X[:, -1, 0] > 0
+    assert (weights["gate"][:, -1, 0] == 0).all()  # its value does not pass
+    torch.testing.assert_close(weights["gate"][:, 4:, -1].mean(1), on.double())
+    # In the windows where nothing is open too: were it another, two cells would be.
+    expected = torch.zeros(B, T, F).double()
+    expected[:, -1, 0] = 1
+    torch.testing.assert_close(weights["gate_sensitivity"], expected)
+    # One third each of three cells, or all on the one that has closed the others.
+    torch.testing.assert_close(weights["cell"][:, -1, 0], torch.where(on, 1 / 3, 1.0).double())
+    torch.testing.assert_close(weights["cell"].sum(dim=(1, 2)), torch.ones(B).double())
+
+
+def test_steering_is_on_a_mark_and_not_where_there_is_none(windows, network_with):
+    """A rare mark is found where it stands; that it could stand elsewhere is no steering."""
+    network = network_with(logits=-3.0)
+    gate, X = network.gate, windows()
+    with torch.no_grad():
+        silence(gate)
+        gate.gating_network.local.weight[6, 0] = 1.0  # feature 0 of the own step
+        gate.gating_network.out.weight.zero_()
+        gate.gating_network.out.weight[2, 6] = 1.4
+        gate.baselines[:, 0] = 0.0
+    X[:, :, 0] = 0.0
+    X[torch.arange(B), torch.arange(B), 0] = 3.0
+    weights = network.attend(X)[1]
+    steps = torch.arange(T)[None] == torch.arange(B)[:, None]
+    torch.testing.assert_close(weights["gate_sensitivity"][:, :, 0], steps.double())
+    assert (weights["gate_sensitivity"][:, :, 1:] == 0).all()
+    torch.testing.assert_close(weights["gate"][:, :, 2], steps.double())
+
+
+@pytest.mark.parametrize(
+    ("mode", "item"), [("time", (slice(None), -1)), ("feature", (slice(None), 0))]
+)
+def test_a_step_or_a_feature_does_not_steer_itself(windows, steered_network, mode, item):
+    network, X = steered_network(mode), windows()
+    with torch.no_grad():
+        network.gate.gating_network.out.weight.zero_()
+        network.gate.gating_network.out.weight[0 if mode == "feature" else slice(None), 0] = 1.4
+        if mode == "time":  # all steps but the last are closed for good
+            network.gate.bias[:-1] = -20 / LOGIT_SCALE
+    weights = network.attend(X)[1]
+    assert weights["gate"][item].max() > 0.9
+    assert (weights["gate_sensitivity"] == 0).all()
+
+
+def test_steering_is_that_of_hiding_one_cell_after_the_other(windows, network_with):
+    network, X = network_with(logits=0.0), windows(20)
+    gate = network.gate
+    with torch.no_grad():
+        gate.gating_network.out.weight.normal_()
+        gates = gate(X)[1]
+        expected = torch.zeros_like(X)
+        for t in range(T):
+            for f in range(F):
+                for value in gate.baselines[:, f]:
+                    hidden = X.clone()
+                    hidden[:, t, f] = value
+                    change = (gate(hidden)[1] - gates).abs()
+                    change[:, t, f] = 0
+                    change = change.amax(dim=(1, 2)) ** 2
+                    expected[:, t, f] = torch.maximum(expected[:, t, f], change)
+        assert (expected > 0.1).double().mean() > 0.1
+        torch.testing.assert_close(gate.sensitivity(X), expected, rtol=0, atol=1e-3)
+        # It is of each window, whatever stands beside it.
+        torch.testing.assert_close(gate.sensitivity(X[3:5]), gate.sensitivity(X)[3:5])
+
+
+@every_mode
+def test_what_is_not_kept_is_closed_and_steers_nothing(windows, network_with, mode):
+    network, X = network_with(mode, logits=0.0), windows()
+    gate = network.gate
+    with torch.no_grad():
+        gate.gating_network.out.weight.normal_()
+        assert (gate.sensitivity(X) > 0.01).flatten(1).any(dim=0).all()
+        gate.active.view(-1)[0] = False
+        gate.input_active.view(-1)[-1] = False
+    weights = network.attend(X)[1]
+    assert (weights["gate"].reshape(B, -1)[:, 0] == 0).all()
+    assert (weights["gate_sensitivity"].reshape(B, -1)[:, -1] == 0).all()
+    assert weights["gate"].sum() > 0
+    assert weights["gate_sensitivity"].sum() > 0
+
+
+@every_mode
+def test_padding_steers_nothing_and_is_not_steered(windows, network_with, mode):
+    network, X = network_with(mode, logits=0.0), windows()
+    mask = torch.ones(B, T, dtype=torch.bool)
+    mask[:, :2] = False
+    with torch.no_grad():
+        network.gate.gating_network.out.weight.normal_()
+    weights = network.attend(X, mask)[1]
+    X[:, :2] = 100.0
+    other = network.attend(X, mask)[1]
+    for name, weight in weights.items():
+        torch.testing.assert_close(other[name], weight, rtol=0, atol=0)
+    if mode != "feature":
+        assert (weights["gate_sensitivity"][:, :2] == 0).all()

@@ -1,0 +1,115 @@
+"""Gates of each window: their gradients, and what the gating network has for inputs."""
+
+import pytest
+import torch
+
+from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate
+
+B, T, F = 5, 6, 4
+every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+@every_mode
+def test_gradients_of_gates_and_of_their_price_are_those_of_the_formula(
+    windows, mode, padded, sampled
+):
+    gate = BottleneckGate(T, F, attention_mode=mode).double()
+    gate.penalty, gate.gating_penalty, gate.sampled = 0.3, 0.2, sampled
+    with torch.no_grad():
+        gate.gating_network.out.weight.normal_(std=0.05)  # within the bounds
+    names, parameters = zip(*gate.named_parameters(), strict=True)
+    mask = None
+    if padded:
+        mask = torch.arange(T) >= torch.tensor([0, 2, 5])[:, None]
+
+    def function(X, *values):
+        torch.manual_seed(1)  # the same noise each time
+        return torch.func.functional_call(gate, dict(zip(names, values, strict=True)), (X, mask))
+
+    X = windows(3).requires_grad_()
+    assert torch.autograd.gradcheck(function, (X, *parameters), fast_mode=True)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_weights_that_change_between_a_prediction_and_its_gradient_raise(windows, sampled):
+    gate = BottleneckGate(T, F).double()
+    gate.sampled = sampled
+    Z, _, _ = gate(windows())
+    with torch.no_grad():
+        gate.gating_network.out.weight += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        Z.sum().backward()
+
+
+def test_windows_get_gates_of_their_own_only_through_what_is_read(windows, network_with):
+    network, X = network_with(logits=0.0), windows()
+    with torch.no_grad():
+        network.gate.gating_network.out.weight.normal_()
+    gates = network.attend(X)[1]["gate"]
+    assert gates.std(dim=0).max() > 0.01
+    with torch.no_grad():
+        network.gate.input_logits.fill_(-8.0)
+    gates = network.attend(X)[1]["gate"]
+    torch.testing.assert_close(gates, gates[:1].expand_as(gates))
+
+
+@every_mode
+def test_what_is_no_longer_read_steers_nothing_and_leaves_the_gates_as_wide(windows, mode):
+    gate = BottleneckGate(T, F, attention_mode=mode).double().eval()
+    with torch.no_grad():
+        gate.gating_network.out.weight.normal_(std=0.1)
+        gate.bias.normal_(std=0.1)
+    X, mask = windows(), torch.ones(B, T, dtype=torch.bool)
+    before = gate._level(X, mask)
+    gate.restrict_inputs(torch.tensor(False), X, mask)
+    torch.testing.assert_close(gate._level(X, mask), before)
+    assert (gate.sensitivity(X) == 0).all()
+    gates = gate(X)[1]
+    torch.testing.assert_close(gates, gates[:1].expand_as(gates))
+
+
+@every_mode
+def test_gates_that_nothing_steers_are_those_that_all_windows_would_have(windows, mode):
+    gate = BottleneckGate(T, F, attention_mode=mode).double()
+    gate.sampled = False
+    with torch.no_grad():
+        gate.gating_network.out.weight.normal_(std=0.1)
+        gate.bias.normal_(std=0.1)
+        gate.input_active[:] = False
+    X, parameters = windows(), list(gate.parameters())
+    found = []
+    for mask in (None, torch.ones(B, T, dtype=torch.bool)):  # with a mask, each window is scored
+        Z, gates, _ = gate(X, mask)
+        found.append((gates, *torch.autograd.grad(Z.square().sum(), parameters)))
+    torch.testing.assert_close(*found)
+    gates, of_bias, *_ = found[0]
+    assert gates.std() > 0
+    assert of_bias.all()
+
+
+def test_training_gives_a_price_in_units_of_the_loss_and_prediction_gives_none(windows):
+    gate = BottleneckGate(T, F).double()
+    X = windows()
+    for gate.penalty, gate.gating_penalty in ((0.1, 0.0), (0.0, 0.1)):
+        _, _, price = gate.train()(X)
+        assert price.shape == (B,)
+        assert 0.5 * 0.1 * T * F < price.mean().item() < 1.5 * 0.1 * T * F  # all start open
+    gate.sampled = False
+    assert (gate(X)[2] == 0).all()
+    assert (gate.eval()(X)[2] == 0).all()
+
+
+def test_a_shut_gate_reopens_where_it_helps(windows):
+    gate = BottleneckGate(T, F).double().train()
+    gate.close_features([1])
+    X = windows()
+    assert gate(X)[1][:, :, 1].mean() < 0.1 < gate(X)[1][:, :, 0].mean()
+    optimizer = torch.optim.Adam(gate.parameters(), lr=0.01)
+    for _ in range(200):
+        Z, _, _ = gate(X)
+        optimizer.zero_grad()
+        (Z - X)[:, :, 1].square().mean().backward()
+        optimizer.step()
+    assert gate(X)[1][:, :, 1].mean() > 0.9

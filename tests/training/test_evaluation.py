@@ -1,0 +1,65 @@
+"""What is measured of a network during training."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from sk_tsattn._data._batches import WindowDataset
+from sk_tsattn._data._scaling import Standardizer
+from sk_tsattn._data._windows import Windows
+from sk_tsattn._training._evaluation import linear_reference, moves
+from sk_tsattn._training._loss import WeightedLoss
+from sk_tsattn.attention import ATTENTION_MODES, BottleneckLSTM
+from sk_tsattn.attention._bottleneck._gating_network import LOGIT_SCALE
+
+B, T, F = 5, 6, 4
+every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
+rng = np.random.default_rng(0)
+
+
+@every_mode
+def test_what_a_gate_does_is_averaged_over_all_windows(mode):
+    network = BottleneckLSTM(T, F, 1, attention_mode=mode, hidden_size=8).double().eval()
+    X = torch.randn(B, T, F, dtype=torch.float64)
+    with torch.no_grad():
+        network.gate.bias.zero_()
+        network.gate.input_logits.fill_(8.0 / LOGIT_SCALE)
+        network.gate.gating_network.out.weight.normal_(std=3.0)
+    data = WindowDataset(
+        Windows.of_windows(X.numpy()), Standardizer(), dtype="float64", device="cpu"
+    )
+    net = SimpleNamespace(module_=network, criterion_=WeightedLoss())
+    moved, used = moves(net, data)
+    with torch.no_grad():
+        prediction, gates = network.predict_with_gates(X)
+        for gate in np.ndindex(*network.gate.active.shape):
+            network.gate.active[gate] = False
+            without, fewer = network.predict_with_gates(X)
+            network.gate.active[gate] = True
+            expected = ((without - prediction) ** 2).mean().item()
+            assert moved[gate].item() == pytest.approx(expected, rel=1e-4, abs=1e-9)
+            opened = (gates - fewer).flatten(1).amax(dim=1).mean().item()
+            assert used[gate].item() == pytest.approx(opened, rel=1e-4, abs=1e-9)
+    assert moved.max() > 0
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e4])  # squares overflow; weights must be great
+def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_without_padding(scale):
+    X = rng.standard_normal((1500, 2))
+    series = Windows.of_rows(X, 3, np.repeat(np.arange(500), 3))
+    oldest = np.where(series.complete(), np.roll(X[:, 1], 2), 0)  # of two steps more
+    left = np.sign(X[:, 0] * X[:, 1])  # no linear map tells it
+
+    def part(which):
+        y, weight = (left - oldest)[which, None], rng.uniform(1, 3, 1500)[which]
+        scaling = {"scaler": Standardizer(scale=scale), "dtype": "float64", "device": "cpu"}
+        return WindowDataset(series.select(which), **scaling, y=y, weight=weight)
+
+    validation = part(slice(1200, None))
+    measured = linear_reference(
+        SimpleNamespace(criterion_=WeightedLoss()), part(slice(1200)), validation
+    )
+    expected = np.average(left[1200:] ** 2, weights=validation.weight)
+    assert measured == pytest.approx(expected, rel=0.05)
