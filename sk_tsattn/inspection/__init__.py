@@ -1,7 +1,7 @@
-"""What a fitted estimator of windows has learnt, and whether its attention can be believed.
+"""Inspection of fitted estimators: what their predictions rest on, and whether attention shows it.
 
-All functions take any fitted estimator that predicts windows, inside ``Pipeline`` and
-``GridSearchCV`` too. Numbers come as a Bunch of arrays and DataFrames.
+All functions take any fitted estimator that predicts windows, also inside a ``Pipeline`` or a
+``GridSearchCV``. They return a Bunch of arrays and DataFrames.
 """
 
 from ..attention._uniform import uniform_attention

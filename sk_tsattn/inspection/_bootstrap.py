@@ -1,28 +1,36 @@
 """Confidence intervals by resampling samples (Efron 1979), or blocks of them (Künsch 1989)."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 
 
-def resamples(n_samples, n_bootstrap, block_length, rng):
-    """Yield samples drawn with replacement, as index arrays of shape (n_samples,).
+def resamples(
+    n_samples: int, n_bootstrap: int, block_length: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.intp]]:
+    """Draw samples with replacement.
 
     Parameters
     ----------
     n_samples : int
-        Samples to draw from, and to draw.
+        Number of samples, and of draws in each resample.
 
     n_bootstrap : int
-        How many times.
+        Number of resamples.
 
     block_length : int
-        Samples that are drawn together, one after the other; the last goes over into the first.
+        Number of consecutive samples that are drawn together. The first sample follows the last.
 
     rng : numpy.random.Generator
         Source of randomness.
 
     Yields
     ------
-    index : ndarray of shape (n_samples,)
+    index : int ndarray of shape (n_samples,)
+        The samples of a resample.
     """
     n_blocks = -(-n_samples // block_length)
     within = np.arange(block_length)
@@ -31,8 +39,24 @@ def resamples(n_samples, n_bootstrap, block_length, rng):
         yield ((starts[:, None] + within) % n_samples).ravel()[:n_samples]
 
 
-def interval(draws, confidence):
-    """Take the percentile interval of ``draws`` (n_bootstrap, …): low and high, each (…)."""
+def interval(
+    statistics: NDArray[np.float64], confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute a percentile interval.
+
+    Parameters
+    ----------
+    statistics : ndarray of shape (n_bootstrap, ...)
+        A statistic of each resample.
+
+    confidence : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    low, high : ndarrays of shape (...)
+        The ends of the interval.
+    """
     tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(statistics, [tail, 1 - tail], axis=0)
     return low, high

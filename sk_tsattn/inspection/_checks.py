@@ -1,62 +1,49 @@
-"""What a user hands to an inspection, checked: windows, targets, numbers and seeds."""
+"""Checks of the arguments of an inspection: windows, options and seeds."""
 
-from numbers import Integral, Real
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_random_state
 
 
-def check_windows(X):
+def check_windows(X: ArrayLike) -> NDArray[Any]:
     """Return ``X`` as an array; raise unless it holds rows (2-D) or windows (3-D) of numbers."""
     if hasattr(X, "detach"):  # a torch tensor
         X = X.detach().cpu().numpy()
-    X = check_array(X, allow_nd=True, dtype="numeric", ensure_all_finite="allow-nan")
-    if X.ndim > 3:
+    values: NDArray[Any] = check_array(
+        X, allow_nd=True, dtype="numeric", ensure_all_finite="allow-nan"
+    )
+    if values.ndim > 3:
         raise ValueError(
             "X must have shape (n_samples, n_timesteps, n_features), oldest step first. Got an "
-            f"array of shape {X.shape} instead; flatten the axes that are features."
+            f"array of shape {values.shape} instead; flatten the axes that are features."
         )
-    return X
+    return values
 
 
-def check_target(y, n_samples):
-    """Return ``y`` as an array of shape (n_samples, n_outputs)."""
-    if hasattr(y, "detach"):
-        y = y.detach().cpu().numpy()
-    y = np.asarray(y)
-    if y.ndim not in (1, 2) or len(y) != n_samples:
+def check_option(name: str, value: Any, options: Sequence[Any]) -> None:
+    """Raise a ValueError unless ``value`` is one of ``options``."""
+    if not any(isinstance(value, type(option)) and value == option for option in options):
         raise ValueError(
-            f"y must have shape ({n_samples},) or ({n_samples}, n_outputs), one target for each "
-            f"sample of X. Got an array of shape {y.shape} instead; make_windows cuts X and y "
-            "together."
-        )
-    return y.reshape(n_samples, -1)
-
-
-def check_one_of(name, value, choices):
-    """Raise unless ``value`` is one of ``choices``."""
-    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
-        raise ValueError(
-            f"{name} must be one of {', '.join(map(repr, choices))}. Got {value!r} instead."
+            f"{name} must be one of {', '.join(map(repr, options))}. Got {value!r} instead."
         )
 
 
-def check_int(name, value, minimum):
-    """Raise unless ``value`` is an int of at least ``minimum``."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
-        raise ValueError(f"{name} must be an int >= {minimum}. Got {value!r} instead.")
-
-
-def check_confidence(confidence):
-    """Raise unless ``confidence`` is a share."""
+def check_confidence(confidence: Any) -> None:
+    """Raise a ValueError unless ``confidence`` is a fraction."""
     if not isinstance(confidence, Real) or not 0 < float(confidence) < 1:
         raise ValueError(
             f"confidence must be a number in (0, 1), such as 0.95. Got {confidence!r} instead."
         )
 
 
-def check_one_scorer(scoring):
-    """Raise where several scorers are given and one is needed."""
+def check_one_scorer(scoring: Any) -> None:
+    """Raise a ValueError if ``scoring`` holds several scorers."""
     if scoring is not None and not isinstance(scoring, str) and not callable(scoring):
         raise ValueError(
             f"scoring must be None, a str or a callable here. Got {scoring!r} instead; call the "
@@ -64,8 +51,8 @@ def check_one_scorer(scoring):
         )
 
 
-def check_predicts(estimator):
-    """Raise unless ``estimator`` has a ``predict`` method."""
+def check_predicts(estimator: Any) -> None:
+    """Raise a TypeError unless ``estimator`` has a ``predict`` method."""
     if not hasattr(estimator, "predict"):
         raise TypeError(
             "estimator must be fitted and have a predict method. Got "
@@ -73,12 +60,12 @@ def check_predicts(estimator):
         )
 
 
-def draw_seed(random_state):
-    """Draw the seed of this call; None is fresh entropy, and the global state is left alone."""
+def draw_seed(random_state: Any) -> int:
+    """Return a seed. None draws it from fresh entropy, not from numpy's global state."""
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
     return int(rng.randint(np.iinfo(np.int32).max + 1))
 
 
-def take(array, rows):
-    """Take rows of an array, a list or a DataFrame."""
+def take(array: Any, rows: NDArray[np.intp]) -> Any:
+    """Return rows of an array, a list or a DataFrame."""
     return array.iloc[rows] if hasattr(array, "iloc") else np.asarray(array)[rows]

@@ -1,22 +1,28 @@
-"""Faithfulness: does removing what attention points at hurt more than removing anything else?"""
+"""Faithfulness: the error when cells are removed in the order of their attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._data._checks import check_int
+from .._data._input import check_target
 from ._bootstrap import interval, resamples
 from ._checks import (
     check_confidence,
-    check_int,
-    check_one_of,
     check_one_scorer,
+    check_option,
     check_predicts,
-    check_target,
     check_windows,
     draw_seed,
 )
-from ._importances import ITEM_AXES, as_importances, attention_of, kind_of, ranks
+from ._importances import as_importances, attention_of, item_shape, kind_of, ranks
 from ._permutation_importance import permutation_importance
 from ._scoring import score_predictions
 
@@ -24,32 +30,32 @@ KINDS = ("comprehensiveness", "sufficiency")
 
 
 def faithfulness(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    attention=None,
-    n_steps=10,
-    baseline="permute",
-    scoring=None,
-    n_repeats=5,
-    permutation=True,
-    n_bootstrap=1000,
-    block_length=1,
-    confidence=0.95,
-    n_jobs=None,
-    random_state=None,
-):
+    attention: ArrayLike | None = None,
+    n_steps: int = 10,
+    baseline: str = "permute",
+    scoring: Any = None,
+    n_repeats: int = 5,
+    permutation: bool = True,
+    n_bootstrap: int = 1000,
+    block_length: int = 1,
+    confidence: float = 0.95,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> Bunch:
     """Measure the error when cells are removed in the order of their attention. [DeYoung2020]_
 
     - *Comprehensiveness*: the most important fraction of the cells of each window is removed. The
-      error rises fast if they are what the prediction rests on.
+      error rises fast if the prediction rests on them.
     - *Sufficiency*: only the most important fraction is kept. The error falls fast if it suffices.
 
-    Both are measured along the attention, along a random order, and along an order by permutation
-    importance on the same data. Attention that is no better than the random order points at
-    nothing; permutation importance shows about how well one order for all windows can do (it has
-    seen ``y``, which attention has not).
+    Both are measured in the order of the attention, in a random order, and in the order of
+    permutation importance on the same data. Attention that is no better than the random order is
+    not faithful. Permutation importance shows about how well a single order for all windows can
+    do; it has seen ``y``, which attention has not.
 
     Parameters
     ----------
@@ -58,7 +64,7 @@ def faithfulness(
         ``TransformedTargetRegressor`` wraps) has ``attention_weights`` too.
 
     X : array-like of shape (n_samples, n_timesteps, n_features)
-        Windows, oldest step first; at least two. Best those that were not trained on.
+        Windows, oldest step first; at least two. Preferably not those of the training.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         True targets.
@@ -72,41 +78,43 @@ def faithfulness(
         are removed whole.
 
     n_steps : int, default=10
-        Points of a curve, beside the one where nothing is removed (or kept). Never more than there
-        are items.
+        Number of points of a curve, besides the one where nothing is removed (or kept). There are
+        at most as many as items.
 
     baseline : {"permute", "mean"}, default="permute"
-        What stands in the place of removed cells: the values that another sample, drawn anew in
-        each repeat, has in the same cells, or each cell's mean over the samples. The mean is
-        quicker and steadier, and gives the estimator windows unlike any that it knows.
+        What replaces removed cells: the values of another sample, drawn anew in each repeat, in
+        the same cells, or the mean of each cell over the samples. The mean is faster and has less
+        variance, but gives the estimator windows unlike those of its training.
 
     scoring : str, callable or None, default=None
-        The error is minus this score. None is the mean squared error. It sees the predictions
-        (those of the repeats one after the other) and, in place of ``X``, the numbers of the rows.
-        A scorer makes the bootstrap slow; lower ``n_bootstrap``.
+        The error is minus this score. None is the mean squared error. It gets the predictions
+        (those of the repeats one after the other) and row numbers as ``X``. A scorer makes the
+        bootstrap slow; lower ``n_bootstrap``.
 
     n_repeats : int, default=5
-        Draws of the random order, the ties and the samples put in, over which is averaged.
+        Number of draws of the random order, of the order of ties and of the replacing samples,
+        over which errors are averaged.
 
     permutation : bool, default=True
-        Measure the order by permutation importance too. It costs ``n_repeats`` predictions for
-        each cell (step, feature) in addition.
+        Whether to measure the order of permutation importance, too. It costs ``n_repeats`` more
+        predictions for each cell (step, feature).
 
     n_bootstrap : int, default=1000
-        Resamples of the samples for the intervals.
+        Number of bootstrap resamples for the confidence intervals.
 
     block_length : int, default=1
-        Samples that are resampled together. Windows of a series overlap and are not independent:
-        set it to the length of a window or more, or the intervals are too narrow.
+        Number of consecutive samples that are resampled together. Windows of a series overlap
+        and are not independent: set it to the length of a window or more, or the intervals are
+        too narrow.
 
     confidence : float, default=0.95
-        Share of the intervals that would hold the true value.
+        Coverage of the confidence intervals.
 
     n_jobs : int or None, default=None
-        Orders and repeats that are measured at the same time, as in joblib.
+        Number of orders and repeats measured in parallel, as in joblib.
 
     random_state : int, RandomState instance or None, default=None
-        Source of all draws. None draws fresh entropy.
+        Source of randomness. None draws fresh entropy.
 
     Returns
     -------
@@ -120,7 +128,7 @@ def faithfulness(
           the mean excess error over all fractions, with its interval ``low``, ``high``; and its
           ``difference`` to the random order with ``difference_low``, ``difference_high``, from
           resamples that both orders share. Attention is faithful where the difference is above
-          zero for comprehensiveness, and below zero for sufficiency, with its whole interval;
+          zero for comprehensiveness, and below zero for sufficiency, including its interval;
         - ``error``, float: the error where nothing is removed;
         - ``over``, ``"cell"``, ``"time"`` or ``"feature"``: what is removed.
 
@@ -134,12 +142,12 @@ def faithfulness(
 
     Notes
     -----
-    DeYoung et al. take the fall of the probability of the predicted class; here it is the rise of
-    the error, since regressors have no such probability. The area is their area over the
+    DeYoung et al. measure how much the probability of the predicted class falls. Regressors have
+    no such probability, so here it is how much the error rises. The area is their area over the
     perturbation curve, by the trapezoidal rule over all fractions instead of five of them.
 
-    Intervals are of the samples at hand, for this fitted estimator; another fit can differ, see
-    :func:`refit_agreement`.
+    The intervals are those of resampling the samples for this fitted estimator. Another fit can
+    differ, see :func:`refit_agreement`.
 
     References
     ----------
@@ -148,7 +156,7 @@ def faithfulness(
 
     Examples
     --------
-    An object that predicts from one cell, and attention that knows it:
+    An object that predicts from one cell, and attention on that cell:
 
     >>> import numpy as np
     >>> from sk_tsattn.inspection import faithfulness
@@ -168,12 +176,12 @@ def faithfulness(
     sufficiency         0.3        -0.8
     """
     check_predicts(estimator)
-    check_one_of("baseline", baseline, ("permute", "mean"))
+    check_option("baseline", baseline, ("permute", "mean"))
     check_one_scorer(scoring)
-    check_int("n_steps", n_steps, 1)
-    check_int("n_repeats", n_repeats, 1)
-    check_int("n_bootstrap", n_bootstrap, 1)
-    check_int("block_length", block_length, 1)
+    check_int(n_steps, "n_steps", 1)
+    check_int(n_repeats, "n_repeats", 1)
+    check_int(n_bootstrap, "n_bootstrap", 1)
+    check_int(block_length, "block_length", 1)
     check_confidence(confidence)
     X = check_windows(X)
     if X.ndim != 3 or len(X) < 2:
@@ -181,7 +189,7 @@ def faithfulness(
             "X must hold at least two windows, shape (n_samples, n_timesteps, n_features). Got an "
             f"array of shape {X.shape} instead; cut windows with make_windows, and fit on those."
         )
-    targets = check_target(y, len(X))
+    targets, y_ndim = check_target(y, len(X))
     if attention is None:
         importances = attention_of(estimator, X)
     else:
@@ -200,57 +208,89 @@ def faithfulness(
             n_jobs=n_jobs,
             random_state=seed,
         )
-        orders["permutation"] = result.importances_mean.reshape(_items(1, X, over))
-    n_items = int(np.prod(_items(1, X, over)))
+        orders["permutation"] = result.importances_mean.reshape(item_shape((1, *X.shape[1:]), over))
+    n_items = int(np.prod(item_shape(X.shape, over)[1:]))
     counts = np.unique(np.round(np.linspace(0, n_items, n_steps + 1)).astype(int))
 
     whole = np.asarray(estimator.predict(X), dtype=float).reshape(targets.shape)
     repeats = [np.random.SeedSequence([seed, repeat]) for repeat in range(n_repeats)]
-    predictions = Parallel(n_jobs=n_jobs)(
+    removed = Parallel(n_jobs=n_jobs)(
         delayed(_predict_removed)(estimator, X, whole, order, over, counts, baseline, repeat)
         for order in orders.values()
         for repeat in repeats
     )
-    shape = (len(orders), n_repeats, len(KINDS), len(counts), *targets.shape)
-    predictions = np.array(predictions).reshape(shape).swapaxes(1, 2).swapaxes(2, 3)
-    errors, draws = _errors(
-        predictions.reshape(-1, *predictions.shape[3:]),
-        targets if np.ndim(y) == 2 else targets[:, 0],
+    size = (len(orders), len(KINDS), len(counts))
+    predictions = np.array(removed).reshape(len(orders), n_repeats, *size[1:], *targets.shape)
+    predictions = np.moveaxis(predictions, 1, 3)  # (order, kind, count, repeat, n, n_outputs)
+    errors, resampled = _errors(
+        predictions.reshape(-1, n_repeats, *targets.shape),
+        targets if y_ndim == 2 else targets[:, 0],
         scoring,
         resamples(len(X), n_bootstrap, block_length, np.random.default_rng(seed)),
     )
-    size = (len(orders), len(KINDS), len(counts))
     fractions = counts / n_items
-    errors, draws = errors.reshape(size), draws.reshape(-1, *size)
+    errors, resampled = errors.reshape(size), resampled.reshape(-1, *size)
     return Bunch(
-        curves=_curves(list(orders), fractions, errors, draws, confidence),
-        areas=_areas(list(orders), fractions, errors, draws, confidence),
+        curves=_curves(list(orders), fractions, errors, resampled, confidence),
+        areas=_areas(list(orders), fractions, errors, resampled, confidence),
         error=float(errors[0, 0, 0]),
         over=over,
     )
 
 
-def _items(n, X, over):
-    """Give the shape of the items of n samples: (n, n_timesteps or 1, n_features or 1)."""
-    return (n, *(X.shape[axis] if axis in ITEM_AXES[over] else 1 for axis in (1, 2)))
+def _predict_removed(
+    estimator: Any,
+    X: NDArray[Any],
+    whole: NDArray[np.float64],
+    importances: NDArray[np.float64],
+    over: str,
+    counts: NDArray[np.intp],
+    baseline: str,
+    seed: np.random.SeedSequence,
+) -> NDArray[np.float64]:
+    """Predict with the most important items removed, and with the others removed.
 
+    Parameters
+    ----------
+    estimator : object
+        Has ``predict``.
 
-def _predict_removed(estimator, X, whole, importances, over, counts, baseline, seed):
-    """Predict with the top items removed, and with the others removed: (2, n_counts, n, n_outputs).
+    X : ndarray of shape (n_samples, n_timesteps, n_features)
+        Windows.
 
-    The samples put in and the order of ties depend on the seed alone, so that all orders share
-    them.
+    whole : ndarray of shape (n_samples, n_outputs)
+        Predictions with nothing removed.
+
+    importances : ndarray of shape (n_samples or 1, n_timesteps or 1, n_features or 1)
+        The order in which items are removed.
+
+    over : {"cell", "time", "feature"}
+        What an item is.
+
+    counts : int ndarray of shape (n_counts,)
+        Numbers of items to be removed (or kept). The last is that of all items.
+
+    baseline : {"permute", "mean"}
+        What replaces removed items.
+
+    seed : SeedSequence
+        Determines the replacing samples and the order of ties, which all orders therefore share.
+
+    Returns
+    -------
+    predictions : ndarray of shape (2, n_counts, n_samples, n_outputs)
+        One row for each of ``KINDS``.
     """
     rng = np.random.default_rng(seed)
     n = len(X)
     if baseline == "mean":
         other = np.broadcast_to(np.nanmean(X, axis=0), X.shape)
-    else:  # each sample gets another one, never itself
+    else:  # another sample, never the same
         order = rng.permutation(n)
         donor = np.empty(n, dtype=np.intp)
         donor[order] = np.roll(order, 1)
         other = X[donor]
-    rank = ranks(importances, rng.random(_items(n, X, over)))
+    rank = ranks(importances, rng.random(item_shape(X.shape, over)))
     n_items = counts[-1]
     predictions = np.empty((len(KINDS), len(counts), *whole.shape))
     for number, count in enumerate(counts):
@@ -264,20 +304,35 @@ def _predict_removed(estimator, X, whole, importances, over, counts, baseline, s
     return predictions
 
 
-def _errors(predictions, y, scoring, indices):
-    """Compute the error of each condition, and of each resample of it.
+def _errors(
+    predictions: NDArray[np.float64],
+    y: NDArray[np.float64],
+    scoring: Any,
+    indices: Iterable[NDArray[np.intp]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the error of each condition, over all samples and over each resample.
 
     Parameters
     ----------
     predictions : ndarray of shape (n_conditions, n_repeats, n_samples, n_outputs)
+        Predictions under each condition.
+
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        True targets.
+
     scoring : str, callable or None
+        The error is minus this score. None is the mean squared error.
+
     indices : iterable of index arrays of shape (n_samples,)
+        The resamples.
 
     Returns
     -------
     errors : ndarray of shape (n_conditions,)
-    draws : ndarray of shape (n_bootstrap, n_conditions)
+        Errors over all samples.
+
+    resampled : ndarray of shape (n_bootstrap, n_conditions)
+        Errors over each resample.
     """
     n = len(y)
     if scoring is None:
@@ -288,16 +343,22 @@ def _errors(predictions, y, scoring, indices):
     score = score_predictions(scoring)
     n_repeats = predictions.shape[1]
 
-    def errors_of(rows):
+    def errors_of(rows: NDArray[np.intp]) -> list[float]:
         truth = np.concatenate([y[rows]] * n_repeats)
         return [-score(truth, of_one[:, rows].reshape(truth.shape)) for of_one in predictions]
 
     return np.array(errors_of(np.arange(n))), np.array([errors_of(index) for index in indices])
 
 
-def _curves(orders, fractions, errors, draws, confidence):
-    """Lay out the errors (order, kind, fraction) as a long DataFrame."""
-    low, high = interval(draws, confidence)
+def _curves(
+    orders: list[str],
+    fractions: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    resampled: NDArray[np.float64],
+    confidence: float,
+) -> pd.DataFrame:
+    """Return the errors (order, kind, fraction) as a DataFrame with a row for each."""
+    low, high = interval(resampled, confidence)
     index = pd.MultiIndex.from_product(
         [orders, KINDS, fractions], names=["order", "kind", "fraction"]
     )
@@ -305,25 +366,30 @@ def _curves(orders, fractions, errors, draws, confidence):
     return pd.DataFrame(columns, index=index).reset_index()
 
 
-def _areas(orders, fractions, errors, draws, confidence):
-    """Integrate the excess over the error where nothing is removed; compare with random order."""
+def _areas(
+    orders: list[str],
+    fractions: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    resampled: NDArray[np.float64],
+    confidence: float,
+) -> pd.DataFrame:
+    """Integrate the error in excess of that with nothing removed; compare with random order."""
     widths = np.diff(fractions)
     weights = (np.r_[widths, 0.0] + np.r_[0.0, widths]) / 2  # the trapezoidal rule
     areas = errors @ weights - errors[0, 0, 0]  # (order, kind)
-    area_draws = draws @ weights - draws[:, :1, :1, 0]  # (n_bootstrap, order, kind)
+    resampled_areas = resampled @ weights - resampled[:, :1, :1, 0]  # (n_bootstrap, order, kind)
     random = orders.index("random")
-    differences = areas - areas[random]
-    found = {
+    low, high = interval(resampled_areas, confidence)
+    difference_low, difference_high = interval(
+        resampled_areas - resampled_areas[:, [random]], confidence
+    )
+    columns = {
         "area": areas,
-        **dict(zip(("low", "high"), interval(area_draws, confidence), strict=True)),
-        "difference": differences,
-        **dict(
-            zip(
-                ("difference_low", "difference_high"),
-                interval(area_draws - area_draws[:, [random]], confidence),
-                strict=True,
-            )
-        ),
+        "low": low,
+        "high": high,
+        "difference": areas - areas[random],
+        "difference_low": difference_low,
+        "difference_high": difference_high,
     }
     index = pd.MultiIndex.from_product([orders, KINDS], names=["order", "kind"])
-    return pd.DataFrame({name: values.ravel() for name, values in found.items()}, index=index)
+    return pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index)

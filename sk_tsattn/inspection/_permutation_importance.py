@@ -1,41 +1,47 @@
 """Permutation importance of features, time steps and blocks of cells of windows."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.random import sample_without_replacement
 
-from ._checks import check_int, check_one_of, check_windows, draw_seed, take
-from ._labels import feature_index, joined, time_index
+from .._data._checks import check_int
+from ._checks import check_option, check_windows, draw_seed, take
+from ._labels import block_label, feature_index, time_index
 from ._scoring import scorer_of
 
 
 def permutation_importance(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
     *,
-    over="feature",
-    blocks=None,
-    scoring=None,
-    n_repeats=5,
-    n_jobs=None,
-    random_state=None,
-    sample_weight=None,
-    max_samples=1.0,
-    feature_names=None,
-):
-    """Measure how much a score falls when a part of the windows is exchanged. [Breiman2001]_
+    over: str = "feature",
+    blocks: int | tuple[int, int] | None = None,
+    scoring: Any = None,
+    n_repeats: int = 5,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    sample_weight: ArrayLike | None = None,
+    max_samples: float = 1.0,
+    feature_names: Sequence[str] | None = None,
+) -> Any:
+    """Measure how much a score falls when a block of the windows is permuted. [Breiman2001]_
 
-    The part (a feature's whole series, a time step, or a block of cells) is permuted across
-    samples: each window keeps everything else and gets that part from another window. Names and
-    results are those of :func:`sklearn.inspection.permutation_importance`, which takes rows alone;
-    with windows of one step both give the same numbers.
+    The block (a feature's whole series, a time step, or cells) is permuted across samples: each
+    window keeps everything else and gets that block from another window. Names and results are
+    those of :func:`sklearn.inspection.permutation_importance`, which takes rows only; with windows
+    of one step both return the same numbers.
 
-    A part that other parts replace (a correlated feature, the step before) has a low importance
+    A block that others can replace (a correlated feature, the step before) has a low importance
     even if the estimator uses it. Importance in the training data shows what was learnt, in new
     data what helps to predict.
 
@@ -45,46 +51,46 @@ def permutation_importance(
         Fitted; has ``predict`` or ``score``. ``Pipeline`` and ``GridSearchCV`` too.
 
     X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
-        Windows, oldest step first. Rows of a series, array or DataFrame, are taken with
-        ``over="feature"`` only: the rows of a feature are permuted in time, and with ``lookback``
-        so is its history within each window. To exchange whole histories, or for anything about
-        time steps, cut windows with :func:`sk_tsattn.make_windows`.
+        Windows, oldest step first. Rows of a series, array or DataFrame, are accepted with
+        ``over="feature"`` only: the values of a feature are permuted in time, under an unchanged
+        index, so that with ``lookback`` its history within each window is permuted, too. To
+        permute whole histories, or time steps, cut windows with :func:`sk_tsattn.make_windows`.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         True targets.
 
     over : {"feature", "time", "cell"}, default="feature"
-        What is exchanged: all steps of a feature, all features of a step, or cells.
+        What is permuted together: all steps of a feature, all features of a step, or cells.
 
     blocks : int, tuple of two ints or None, default=None
-        Size of the parts; None takes each feature, step or cell by itself. An int is a number of
-        consecutive features or steps; a tuple (of steps, of features) is for ``over="cell"``.
-        Larger blocks are quicker, and show what many cells know together and none knows alone.
-        Steps are grouped from the newest backwards, features from the first on; the last block
-        may be smaller.
+        Size of the blocks. None permutes each feature, step or cell by itself. An int is a number
+        of consecutive features or steps; a tuple (of steps, of features) is for ``over="cell"``.
+        Larger blocks are faster, and reveal information that cells have only jointly. Steps are
+        grouped from the newest backwards, features from the first on; the last block may be
+        smaller.
 
     scoring : str, callable, list, tuple, dict or None, default=None
         As in scikit-learn. None is the estimator's ``score``, or R² if it has none. Several
         scorers give a dict of results.
 
     n_repeats : int, default=5
-        Permutations of each part. More is steadier.
+        Number of permutations of each block. More has less variance.
 
     n_jobs : int or None, default=None
-        Parts that are measured at the same time, as in joblib.
+        Number of blocks measured in parallel, as in joblib.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the permutations, which are the same for all parts. None draws fresh entropy.
+        Source of the permutations, which are the same for all blocks. None draws fresh entropy.
 
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weights of the samples in the score.
 
     max_samples : int or float, default=1.0
-        How many samples, or which share of them, are drawn once and measured (the score of
-        reference too). Fewer is quicker and noisier. Rows of a series are not drawn from.
+        Number or fraction of samples that are drawn once and measured (with the baseline score).
+        Fewer is faster and noisier. Must be 1.0 for rows of a series.
 
     feature_names : sequence of str or None, default=None
-        Names for the frame, where neither the estimator nor ``X`` has them.
+        Names for the frame. None takes those of the estimator or of ``X``, else numbers.
 
     Returns
     -------
@@ -97,7 +103,7 @@ def permutation_importance(
         - ``importances``, ndarray with the repeats as a last axis;
         - ``frame``, DataFrame: of features or steps with the columns ``mean`` and ``std``; of
           cells the means, a row for each step and a column for each feature. Steps are labelled
-          by how many steps they lie before the prediction, 0 newest.
+          by the number of steps before the prediction; 0 is the newest.
 
     Raises
     ------
@@ -113,7 +119,7 @@ def permutation_importance(
 
     Examples
     --------
-    Any object that predicts will do:
+    Any object with a ``predict`` method is accepted:
 
     >>> import numpy as np
     >>> from sk_tsattn.inspection import permutation_importance
@@ -131,13 +137,14 @@ def permutation_importance(
     1              0.0  0.0
     0              2.1  0.1
     """
-    check_one_of("over", over, ("feature", "time", "cell"))
-    check_int("n_repeats", n_repeats, 1)
+    check_option("over", over, ("feature", "time", "cell"))
+    check_int(n_repeats, "n_repeats", 1)
     frame = X if hasattr(X, "iloc") else None
     values = check_windows(X)
     n_drawn = _n_drawn(max_samples, len(values))
-    _check_rows_make_sense(values, over, n_drawn)
-    parts, axes = _parts(values.shape, over, blocks, feature_names, estimator, frame)
+    _check_rows(values, over, n_drawn)
+    names = feature_index(values.shape[-1], feature_names, estimator, frame)
+    parts, axes = _blocks(values.shape, over, blocks, names)
     data = values if frame is None else frame
     estimator, scorer = scorer_of(estimator, scoring)
 
@@ -146,21 +153,21 @@ def permutation_importance(
         rows = sample_without_replacement(len(values), n_drawn, random_state=seed)
         data, y = take(data, rows), take(y, rows)
         sample_weight = None if sample_weight is None else take(sample_weight, rows)
-    reference = _score(scorer, estimator, data, y, sample_weight)
+    baseline = _score(scorer, estimator, data, y, sample_weight)
     scores = Parallel(n_jobs=n_jobs)(
         delayed(_permuted_scores)(estimator, data, y, sample_weight, part, seed, n_repeats, scorer)
         for part in parts
     )
-    if isinstance(reference, dict):
+    if isinstance(baseline, dict):
         return {
-            name: _result(value, [[s[name] for s in of_part] for of_part in scores], axes)
-            for name, value in reference.items()
+            name: _result(value, [[s[name] for s in of_block] for of_block in scores], axes)
+            for name, value in baseline.items()
         }
-    return _result(reference, scores, axes)
+    return _result(baseline, scores, axes)
 
 
-def _check_rows_make_sense(values, over, n_drawn):
-    """Raise where rows of a series are given and windows are needed."""
+def _check_rows(values: NDArray[Any], over: str, n_drawn: int) -> None:
+    """Raise a ValueError if rows of a series are given, but windows are needed."""
     if values.ndim == 3:
         return
     if over != "feature":
@@ -171,47 +178,52 @@ def _check_rows_make_sense(values, over, n_drawn):
         )
     if n_drawn < len(values):
         raise ValueError(
-            "max_samples must be 1.0 for rows of a series, which are not drawn from: the windows "
-            f"would have gaps. Got {n_drawn} of {len(values)} rows instead; cut windows with "
+            "max_samples must be 1.0 for rows of a series, as windows of some of the rows would "
+            f"have gaps. Got {n_drawn} of {len(values)} rows instead; cut windows with "
             "make_windows."
         )
 
 
-def _parts(shape, over, blocks, feature_names, estimator, frame):
-    """List what is exchanged at a time, as (steps, features), and the labels of the result."""
-    n_features = shape[-1]
-    sizes = {"feature": (None, blocks), "time": (blocks, None), "cell": blocks or (1, 1)}[over]
+Block = tuple[slice, slice]  # of steps and of features
+
+
+def _blocks(
+    shape: tuple[int, ...], over: str, blocks: Any, names: pd.Index[Any]
+) -> tuple[list[Block], tuple[pd.Index[Any], ...]]:
+    """Return the blocks that are permuted, and the labels of the axes of the result."""
     if over == "cell":
+        sizes = (1, 1) if blocks is None else blocks
         if not isinstance(sizes, tuple | list) or len(sizes) != 2:
             raise ValueError(
                 "blocks must be a tuple of two ints, (of steps, of features), with over='cell'. "
                 f"Got {blocks!r} instead."
             )
-    elif blocks is not None:
-        check_int("blocks", blocks, 1)
-    for size in sizes:
-        if over == "cell":
-            check_int("Each of blocks", size, 1)
-    of_steps, of_features = (1 if size is None else int(size) for size in sizes)
-    names = feature_index(n_features, feature_names, estimator, frame)
+        for size in sizes:
+            check_int(size, "Each of blocks", 1)
+    else:
+        if blocks is not None:
+            check_int(blocks, "blocks", 1)
+        sizes = (blocks or 1, blocks or 1)
+    of_steps, of_features = map(int, sizes)
+    n_features = len(names)
     features = [
         slice(start, min(start + of_features, n_features))
         for start in range(0, n_features, of_features)
     ]
-    feature_labels = pd.Index([joined(list(names[part])) for part in features], name="feature")
+    feature_labels = pd.Index([block_label(list(names[part])) for part in features], name="feature")
     if over == "feature":
         return [(slice(None), part) for part in features], (feature_labels,)
     n_timesteps = shape[1]
     steps = [slice(max(0, end - of_steps), end) for end in range(n_timesteps, 0, -of_steps)][::-1]
     times = time_index(n_timesteps)
-    time_labels = pd.Index([joined(times[part].tolist()) for part in steps], name=times.name)
+    time_labels = pd.Index([block_label(times[part].tolist()) for part in steps], name=times.name)
     if over == "time":
         return [(part, slice(None)) for part in steps], (time_labels,)
     return [(step, part) for step in steps for part in features], (time_labels, feature_labels)
 
 
-def _n_drawn(max_samples, n_samples):
-    """Turn ``max_samples`` into a number of samples."""
+def _n_drawn(max_samples: Any, n_samples: int) -> int:
+    """Return ``max_samples`` as a number of samples."""
     n_drawn = 0
     if isinstance(max_samples, bool):
         pass
@@ -221,18 +233,27 @@ def _n_drawn(max_samples, n_samples):
         n_drawn = int(float(max_samples) * n_samples)
     if not 1 <= n_drawn <= n_samples:
         raise ValueError(
-            f"max_samples must be an int from 1 to n_samples={n_samples}, or a share in (0, 1] of "
-            f"at least one sample. Got {max_samples!r} instead."
+            f"max_samples must be an int from 1 to n_samples={n_samples}, or a fraction in (0, 1] "
+            f"that is at least one sample. Got {max_samples!r} instead."
         )
     return n_drawn
 
 
-def _permuted_scores(estimator, X, y, sample_weight, part, seed, n_repeats, scorer):
-    """Score ``n_repeats`` times with a part exchanged between the samples."""
+def _permuted_scores(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    block: Block,
+    seed: int,
+    n_repeats: int,
+    scorer: Callable[..., Any],
+) -> list[Any]:
+    """Score ``n_repeats`` times with a block permuted across samples."""
     rng = np.random.RandomState(seed)
     X = X.copy()
     order = np.arange(len(X))
-    steps, features = part
+    steps, features = block
     scores = []
     for _ in range(n_repeats):
         rng.shuffle(order)
@@ -247,15 +268,16 @@ def _permuted_scores(estimator, X, y, sample_weight, part, seed, n_repeats, scor
     return scores
 
 
-def _score(scorer, estimator, X, y, sample_weight):
+def _score(scorer: Callable[..., Any], estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
+    """Apply the scorer, with weights if there are any."""
     if sample_weight is None:
         return scorer(estimator, X, y)
     return scorer(estimator, X, y, sample_weight=sample_weight)
 
 
-def _result(reference, scores, axes):
-    """Turn the scores (n_parts, n_repeats) into scikit-learn's Bunch."""
-    importances = reference - np.array(scores, dtype=float)
+def _result(baseline: float, scores: Any, axes: tuple[pd.Index[Any], ...]) -> Bunch:
+    """Return the fall of the scores (n_blocks, n_repeats) in the form of scikit-learn."""
+    importances = baseline - np.array(scores, dtype=float)
     importances = importances.reshape(*map(len, axes), -1)
     mean, std = importances.mean(axis=-1), importances.std(axis=-1)
     if len(axes) == 2:

@@ -1,17 +1,23 @@
-"""Does another fit attend to the same: agreement of the attention between refits."""
+"""Stability of the attention across seeds: agreement between refits."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import combinations
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.base import clone
 from sklearn.model_selection import TimeSeriesSplit, check_cv
 from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 
-from ._checks import check_int, draw_seed, take
+from .._data._checks import check_int
+from ._checks import draw_seed, take
 from ._labels import feature_index, time_index
 from ._wrapped import find
 
@@ -19,73 +25,74 @@ ATTRIBUTES = {"feature": "feature_attention_", "time": "time_attention_", "cell"
 
 
 def refit_agreement(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
     *,
-    n_refits=5,
-    cv=None,
-    top_k=None,
-    n_jobs=None,
-    random_state=None,
-    feature_names=None,
-):
-    """Refit with other random states, and compare what the refits attend to. [Jain2019]_
+    n_refits: int = 5,
+    cv: Any = None,
+    top_k: int | None = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    feature_names: Sequence[str] | None = None,
+) -> Bunch:
+    """Measure the stability of the attention across seeds. [Jain2019]_
 
-    Attention that changes with the seed tells about the seed. That refits agree does not show that
-    they are right: see :func:`faithfulness`.
+    The estimator is fitted several times with different random states, and the attention of the
+    refits is compared. Attention that changes with the seed explains nothing else. Attention that
+    is stable is not necessarily right: see :func:`faithfulness`.
 
     Parameters
     ----------
     estimator : estimator
-        Is cloned, and need not be fitted. It (or what a ``Pipeline``, a search or a
-        ``TransformedTargetRegressor`` wraps) sets ``feature_attention_``, ``time_attention_`` or
+        Is cloned and need not be fitted. It (or the estimator inside a ``Pipeline``, a search or
+        a ``TransformedTargetRegressor``) sets ``feature_attention_``, ``time_attention_`` or
         ``attention_`` in ``fit``.
 
     X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
-        Whatever its ``fit`` takes.
+        Input of its ``fit``.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets.
 
     n_refits : int, default=5
-        Fits, at least 2. Agreement is of all their pairs.
+        Number of refits, at least 2. All pairs of them are compared.
 
     cv : int, splitter, iterable or None, default=None
-        None fits all of ``X`` each time, so that refits differ by their random state alone.
-        Otherwise refit number i is fitted on the training part of split i, beginning again after
-        the last split: they differ by their data too. An int is a ``TimeSeriesSplit``.
+        None fits on all of ``X`` each time, so that refits differ by their random state only.
+        Otherwise refit i is fitted on the training set of split i, starting again after the last
+        split, so that refits differ by their data, too. An int is a ``TimeSeriesSplit``.
 
     top_k : int or None, default=None
-        How many of the highest features (steps, cells) are compared. None is a tenth of them, at
-        least one.
+        Number of highest features (steps, cells) whose overlap is measured. None is a tenth of
+        them, at least one.
 
     n_jobs : int or None, default=None
-        Refits at the same time, as in joblib.
+        Number of refits in parallel, as in joblib.
 
     random_state : int, RandomState instance or None, default=None
         Source of the random states of the refits. None draws fresh entropy.
 
     feature_names : sequence of str or None, default=None
-        Names of the features, where neither the estimator nor ``X`` has them.
+        Names of the features. None takes those of the estimator or of ``X``, else numbers.
 
     Returns
     -------
     result : Bunch
-        Of what the estimator's mode defines among features, steps and cells; the others are None.
+        Attention on features, steps and cells; what the attention mode does not define is None.
 
         - ``feature``, DataFrame indexed by feature, with a column for each refit (``"refit 0"``,
           …): ``feature_attention_``, whose sum is 1;
-        - ``time``, DataFrame indexed by ``steps_before``, how many steps a step lies before the
-          prediction, 0 newest: ``time_attention_``, oldest first;
+        - ``time``, DataFrame indexed by ``steps_before``, the number of steps before the
+          prediction: ``time_attention_``, oldest first;
         - ``cell``, DataFrame indexed by (``steps_before``, ``feature``): ``attention_``;
         - ``feature_spread``, ``time_spread``, ``cell_spread``: DataFrames with the same index and
           the columns ``mean``, ``std`` (over refits, ``ddof=1``), ``min``, ``max``;
         - ``pairs``, DataFrame, a row for each pair of refits: ``over``, ``refit_a``, ``refit_b``,
-          ``pearson`` and ``spearman`` (from -1 to 1; NaN where attention is constant), and
-          ``top_k_overlap``, the share of the ``top_k`` that both have (0 to 1; by chance it is
-          ``top_k`` divided by the number of items, and where attention ties it counts what a
-          random choice among the ties would give);
+          ``pearson`` and ``spearman`` (from -1 to 1; NaN if attention is constant), and
+          ``top_k_overlap``, the fraction of the ``top_k`` that both have (from 0 to 1; by chance
+          ``top_k`` divided by the number of items; ties are resolved by the expectation of a
+          random choice among them);
         - ``agreement``, DataFrame indexed by ``over``, with mean and minimum of each of the three
           over the pairs (``spearman_mean``, ``spearman_min``, …), ``top_k`` and ``n_items``.
 
@@ -97,12 +104,12 @@ def refit_agreement(
 
     Notes
     -----
-    With few features, correlations are coarse: with two, they are 1 or -1.
+    With few features, correlations are coarse: with two, each is 1 or -1.
 
     References
     ----------
-    .. [Jain2019] S. Jain and B. C. Wallace, "Attention is not Explanation", NAACL 2019, on what
-       other weights go with the same predictions. https://arxiv.org/abs/1902.10186
+    .. [Jain2019] S. Jain and B. C. Wallace, "Attention is not Explanation", NAACL 2019, on
+       different weights with the same predictions. https://arxiv.org/abs/1902.10186
 
     Examples
     --------
@@ -119,63 +126,44 @@ def refit_agreement(
     >>> result.agreement.index.tolist()
     ['feature', 'time', 'cell']
     """
-    check_int("n_refits", n_refits, 2)
+    check_int(n_refits, "n_refits", 2)
     if top_k is not None:
-        check_int("top_k", top_k, 1)
+        check_int(top_k, "top_k", 1, otherwise=" or None")
     rng = np.random.RandomState(draw_seed(random_state))
     refits = [clone(estimator) for _ in range(n_refits)]
     seeded = [_set_random_states(refit, rng) for refit in refits]
     if cv is None and not all(seeded):
         raise ValueError(
-            f"estimator must have a random_state, so that refits can differ. Got "
+            "estimator must have a random_state, so that refits can differ. Got "
             f"{type(estimator).__name__} without one instead; give cv to refit on other data."
         )
-    parts = [None] * n_refits
+    training_sets: list[Any] = [None] * n_refits
     if cv is not None:
         splitter = TimeSeriesSplit(cv) if isinstance(cv, Integral) else check_cv(cv)
-        training = [rows for rows, _ in splitter.split(X, y)]
-        parts = [training[number % len(training)] for number in range(n_refits)]
+        splits = [rows for rows, _ in splitter.split(X, y)]
+        training_sets = [splits[i % len(splits)] for i in range(n_refits)]
     fitted = Parallel(n_jobs=n_jobs)(
-        delayed(_fit)(refit, X, y, rows) for refit, rows in zip(refits, parts, strict=True)
+        delayed(_fit)(refit, X, y, rows) for refit, rows in zip(refits, training_sets, strict=True)
     )
-    attention, sources = _collect(fitted)
-    result = Bunch(feature=None, time=None, cell=None)
-    result.update(feature_spread=None, time_spread=None, cell_spread=None)
-    pairs, agreement = [], {}
+    inside = [find(refit, None, list(ATTRIBUTES.values()))[0] for refit in fitted]
+    attention = _attention_of(inside, fitted)
+    result = Bunch(**dict.fromkeys(ATTRIBUTES), **{f"{over}_spread": None for over in ATTRIBUTES})
+    pairs = []
     for over, values in attention.items():  # (n_refits, ...)
-        index = _index(over, values.shape[1:], feature_names, *sources, X)
-        flat = values.reshape(n_refits, -1)
-        frame = pd.DataFrame(flat.T, index=index, columns=[f"refit {i}" for i in range(n_refits)])
-        result[over] = frame
-        result[f"{over}_spread"] = frame.agg(["mean", "std", "min", "max"], axis=1)
-        n_items = flat.shape[1]
-        flat = np.array([_without_rounding(of_refit) for of_refit in flat])
-        k = min(top_k or max(1, n_items // 10), n_items)
-        compared = [
-            {
-                "over": over,
-                "refit_a": a,
-                "refit_b": b,
-                "pearson": _correlation(flat[a], flat[b]),
-                "spearman": _correlation(rankdata(flat[a]), rankdata(flat[b])),
-                "top_k_overlap": float(_in_top(flat[a], k) @ _in_top(flat[b], k) / k),
-            }
-            for a, b in combinations(range(n_refits), 2)
-        ]
-        pairs += compared
-        of_pairs = pd.DataFrame(compared)[["pearson", "spearman", "top_k_overlap"]]
-        agreement[over] = {
-            f"{name}_{what}": getattr(of_pairs[name], what)()
-            for name in of_pairs
-            for what in ("mean", "min")
-        } | {"top_k": k, "n_items": n_items}
-    result.pairs = pd.DataFrame(pairs)
-    result.agreement = pd.DataFrame.from_dict(agreement, orient="index").rename_axis("over")
+        index = _index(over, values.shape[1:], feature_names, inside[0], fitted[0], X)
+        columns = [f"refit {i}" for i in range(n_refits)]
+        frame = pd.DataFrame(values.reshape(n_refits, -1).T, index=index, columns=columns)
+        spread = frame.agg(["mean", "std", "min", "max"], axis=1)
+        result.update({over: frame, f"{over}_spread": spread})
+        k = min(top_k or max(1, len(frame) // 10), len(frame))
+        pairs += _compare(frame, over, k)
+    frame = pd.DataFrame(pairs)
+    result.update(pairs=frame.drop(columns=["top_k", "n_items"]), agreement=_summarise(frame))
     return result
 
 
-def _set_random_states(estimator, rng):
-    """Set every ``random_state`` among the parameters; tell whether there was one."""
+def _set_random_states(estimator: Any, rng: np.random.RandomState) -> bool:
+    """Set every ``random_state`` among the parameters; return whether there was one."""
     names = [
         name
         for name in sorted(estimator.get_params(deep=True))
@@ -185,16 +173,15 @@ def _set_random_states(estimator, rng):
     return bool(names)
 
 
-def _fit(estimator, X, y, rows):
-    """Fit on the rows, or on all."""
+def _fit(estimator: Any, X: Any, y: Any, rows: NDArray[np.intp] | None) -> Any:
+    """Fit on these rows, or on all."""
     if rows is None:
         return estimator.fit(X, y)
     return estimator.fit(take(X, rows), take(y, rows))
 
 
-def _collect(fitted):
-    """Collect the attention of the refits, {over: (n_refits, ...)}, and who may name features."""
-    inside = [find(estimator, None, list(ATTRIBUTES.values()))[0] for estimator in fitted]
+def _attention_of(inside: list[Any], fitted: list[Any]) -> dict[str, NDArray[np.float64]]:
+    """Return the attention of the refits, of shape (n_refits, ...), by what it is over."""
     found = {
         over: np.array([getattr(estimator, name) for estimator in inside])
         for over, name in ATTRIBUTES.items()
@@ -206,10 +193,10 @@ def _collect(fitted):
             f"{type(fitted[0]).__name__} instead; refit an AttentionLSTMRegressor with "
             "attention_mode='time', 'feature' or 'both'."
         )
-    return found, (inside[0], fitted[0])
+    return found
 
 
-def _index(over, shape, feature_names, *sources):
+def _index(over: str, shape: tuple[int, ...], feature_names: Any, *sources: Any) -> pd.Index[Any]:
     """Label the features, the steps, or the cells."""
     if over == "time":
         return time_index(shape[0])
@@ -219,21 +206,51 @@ def _index(over, shape, feature_names, *sources):
     return pd.MultiIndex.from_product([time_index(shape[0]), features])
 
 
-def _without_rounding(values):
-    """Make attention that is uniform up to rounding exactly so: rounding has no order."""
+def _compare(frame: pd.DataFrame, over: str, top_k: int) -> list[dict[str, Any]]:
+    """Compare each pair of columns."""
+    values = [_without_rounding(column) for column in frame.to_numpy().T]
+    return [
+        {
+            "over": over,
+            "refit_a": a,
+            "refit_b": b,
+            "pearson": _correlation(values[a], values[b]),
+            "spearman": _correlation(rankdata(values[a]), rankdata(values[b])),
+            "top_k_overlap": float(_in_top(values[a], top_k) @ _in_top(values[b], top_k) / top_k),
+            "top_k": top_k,
+            "n_items": len(frame),
+        }
+        for a, b in combinations(range(len(values)), 2)
+    ]
+
+
+def _summarise(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Compute mean and minimum over the pairs."""
+    summary = {}
+    for over, of_kind in pairs.groupby("over", sort=False):
+        row = {}
+        for measure in ("pearson", "spearman", "top_k_overlap"):
+            row[f"{measure}_mean"] = of_kind[measure].mean()
+            row[f"{measure}_min"] = of_kind[measure].min()
+        summary[over] = row | of_kind[["top_k", "n_items"]].iloc[0].to_dict()
+    return pd.DataFrame.from_dict(summary, orient="index").rename_axis("over")
+
+
+def _without_rounding(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return exactly uniform values if they are uniform up to rounding, which has no order."""
     return np.full_like(values, values.mean()) if np.ptp(values) <= 1e-9 * values.max() else values
 
 
-def _correlation(a, b):
-    """Pearson's correlation; NaN where one of them is constant."""
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Compute Pearson's correlation; NaN if one of them is constant."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return np.nan
     a, b = a - a.mean(), b - b.mean()
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 
 
-def _in_top(values, k):
-    """Give the probability of each item to be among the ``k`` highest, ties taken at random."""
+def _in_top(values: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Return the probability that each item is among the ``k`` highest, with random ties."""
     threshold = np.sort(values)[-k]
     above, at = values > threshold, values == threshold
-    return above + at * ((k - above.sum()) / at.sum())
+    return np.asarray(above + at * ((k - above.sum()) / at.sum()))

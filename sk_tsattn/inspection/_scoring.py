@@ -1,14 +1,20 @@
-"""Scores of any object that predicts, and of predictions that were made before."""
+"""Scores of any object that predicts, and of predictions made before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import check_scoring
 
 
-class Predictor(RegressorMixin, BaseEstimator):
-    """Give an object that just predicts what scikit-learn's scorers ask of an estimator.
+class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+    """An object that predicts, as an estimator that scikit-learn's scorers accept.
 
-    Without a ``score`` of its own the object gets that of a regressor, R².
+    If the object has no ``score``, this has that of a regressor, R².
 
     Parameters
     ----------
@@ -16,35 +22,36 @@ class Predictor(RegressorMixin, BaseEstimator):
         Has ``predict`` or ``score``.
     """
 
-    def __init__(self, fitted):
+    def __init__(self, fitted: Any) -> None:
         self.fitted = fitted
 
-    def __getattr__(self, name):
-        if name.startswith("__") or name == "fitted":  # not there yet while unpickling
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "fitted":  # not set yet during unpickling
             raise AttributeError(name)
         return getattr(self.fitted, name)
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def fit(self, X, y):
-        """Do nothing: what is inspected is fitted."""
+    def fit(self, X: Any, y: Any) -> Predictor:
+        """Do nothing: the object is fitted."""
         return self
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         """Predict as the object does."""
         return self.fitted.predict(X)
 
-    def score(self, X, y, sample_weight=None):
-        """Score as the object does; by R² if it does not."""
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Score as the object does, or compute R²."""
         own = getattr(self.fitted, "score", None)
         if own is None:
-            return super().score(X, y, sample_weight)
-        return own(X, y) if sample_weight is None else own(X, y, sample_weight=sample_weight)
+            return float(super().score(X, y, sample_weight))
+        weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(own(X, y, **weighted))
 
 
-class Predictions(RegressorMixin, BaseEstimator):
-    """Predictions made before, as an estimator whose samples are row numbers.
+class Predictions(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+    """Predictions made before, as an estimator whose ``X`` holds row numbers.
 
     Parameters
     ----------
@@ -52,23 +59,23 @@ class Predictions(RegressorMixin, BaseEstimator):
         The predictions.
     """
 
-    def __init__(self, values):
+    def __init__(self, values: NDArray[Any]) -> None:
         self.values = values
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def fit(self, X, y):
-        """Do nothing."""
+    def fit(self, X: Any, y: Any) -> Predictions:
+        """Do nothing: the predictions are made."""
         return self
 
-    def predict(self, X):
-        """Look the rows up; ``X`` is int of shape (n_rows, 1)."""
+    def predict(self, X: NDArray[np.intp]) -> NDArray[Any]:
+        """Return the predictions of the rows in ``X``, of shape (n_rows, 1)."""
         return self.values[X[:, 0]]
 
 
-def scorer_of(estimator, scoring):
-    """Find the scorer, and the estimator as it is to be handed to it.
+def scorer_of(estimator: Any, scoring: Any) -> tuple[Any, Callable[..., Any]]:
+    """Return the scorer, and the estimator in the form that the scorer takes.
 
     Parameters
     ----------
@@ -76,7 +83,7 @@ def scorer_of(estimator, scoring):
         Has ``predict`` or ``score``.
 
     scoring : str, callable, list, tuple, dict or None
-        As in scikit-learn; None is the estimator's ``score``, or R² if it has none.
+        As in scikit-learn. None is the estimator's ``score``, or R² if it has none.
 
     Returns
     -------
@@ -84,7 +91,7 @@ def scorer_of(estimator, scoring):
         The same, or wrapped in a :class:`Predictor`.
 
     scorer : callable
-        ``scorer(estimator, X, y)``, a float or a dict of floats.
+        ``scorer(estimator, X, y)`` returns a float, or a dict of floats.
     """
     if not hasattr(estimator, "predict") and not hasattr(estimator, "score"):
         raise TypeError(
@@ -96,14 +103,14 @@ def scorer_of(estimator, scoring):
     return estimator, check_scoring(estimator, scoring)
 
 
-def score_predictions(scoring):
-    """Make ``score(y, prediction)`` out of a scorer; None is R².
+def score_predictions(scoring: Any) -> Callable[[NDArray[Any], NDArray[Any]], float]:
+    """Return a function ``score(y, prediction)`` that applies a scorer; None is R².
 
-    The scorer sees the predictions, and in place of ``X`` the numbers of the rows.
+    The scorer gets the row numbers as ``X``.
     """
     scorer = check_scoring(Predictions(np.zeros(1)), scoring)
 
-    def score(y, prediction):
+    def score(y: NDArray[Any], prediction: NDArray[Any]) -> float:
         return float(scorer(Predictions(prediction), np.arange(len(y))[:, None], y))
 
     return score

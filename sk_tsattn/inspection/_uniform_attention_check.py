@@ -1,39 +1,39 @@
-"""Does the attention matter: predictions with the learnt weights, and with uniform ones."""
+"""Predictions with the learnt attention weights, and with uniform ones."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 
+from .._data._checks import check_int
+from .._data._input import check_target
 from ..attention._uniform import uniform_attention
 from ._bootstrap import interval, resamples
-from ._checks import (
-    check_confidence,
-    check_int,
-    check_one_scorer,
-    check_predicts,
-    check_target,
-    draw_seed,
-)
+from ._checks import check_confidence, check_one_scorer, check_predicts, draw_seed
 from ._scoring import score_predictions
 
 
 def uniform_attention_check(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
     *,
-    scoring=None,
-    n_bootstrap=1000,
-    block_length=1,
-    confidence=0.95,
-    random_state=None,
-):
+    scoring: Any = None,
+    n_bootstrap: int = 1000,
+    block_length: int = 1,
+    confidence: float = 0.95,
+    random_state: Any = None,
+) -> Bunch:
     """Compare the predictions of a fitted estimator with those it makes with uniform attention.
 
     [Wiegreffe2019]_ train a network with uniform weights, and ask whether the task needs
     attention. Here nothing is trained: the fitted network predicts once as it is and once inside
-    :func:`uniform_attention`, which asks whether *its* predictions need *its* weights. Where they
-    do not change, the weights explain nothing. That they change does not show that they explain:
-    see :func:`faithfulness`.
+    :func:`uniform_attention`, to see whether its predictions depend on its weights. If they do not
+    change, the weights explain nothing. If they change, the weights need not explain them: see
+    :func:`faithfulness`.
 
     Parameters
     ----------
@@ -42,36 +42,37 @@ def uniform_attention_check(
         ``Pipeline``, search or other wrapper of one that predicts in the thread it is called in.
 
     X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
-        Whatever its ``predict`` takes.
+        Input of its ``predict``.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         True targets.
 
     scoring : str, callable or None, default=None
-        As in scikit-learn; None is R². It sees the predictions and, in place of ``X``, the numbers
-        of the rows.
+        As in scikit-learn. None is R². It gets the predictions, and row numbers as ``X``.
 
     n_bootstrap : int, default=1000
-        Resamples for the confidence interval. More is steadier and slower.
+        Number of bootstrap resamples for the confidence interval. More is more precise and
+        slower.
 
     block_length : int, default=1
-        Samples that are resampled together. Windows of a series overlap and are not independent:
-        set it to the length of a window or more, or the interval is too narrow.
+        Number of consecutive samples that are resampled together. Windows of a series overlap
+        and are not independent: set it to the length of a window or more, or the interval is too
+        narrow.
 
     confidence : float, default=0.95
-        Share of the intervals that would hold the true difference.
+        Coverage of the confidence interval.
 
     random_state : int, RandomState instance or None, default=None
-        Source of the resamples. None draws fresh entropy.
+        Source of randomness. None draws fresh entropy.
 
     Returns
     -------
     result : Bunch
         - ``score_learned``, ``score_uniform``, floats: the scores, higher is better;
-        - ``difference``, float: the first less the second. Positive where the learnt weights
-          help, 0 where attention is dead;
-        - ``low``, ``high``, floats: its bootstrap percentile interval, both scores being taken on
-          the same resample;
+        - ``difference``, float: the first minus the second. Positive if the learnt weights help,
+          0 if they have no effect;
+        - ``low``, ``high``, floats: its bootstrap percentile interval, from both scores on the
+          same resamples;
         - ``mean_absolute_change``, float, or ndarray of shape (n_outputs,) for a 2-D ``y``: mean
           of the absolute difference of the predictions, in the units of ``y``;
         - ``prediction_learned``, ``prediction_uniform``, ndarrays of the shape of ``y``.
@@ -84,7 +85,7 @@ def uniform_attention_check(
 
     See Also
     --------
-    uniform_attention : Make any prediction with uniform attention; says what is made uniform.
+    uniform_attention : Context manager that makes attention uniform in any prediction.
 
     References
     ----------
@@ -106,11 +107,11 @@ def uniform_attention_check(
     """
     check_predicts(estimator)
     check_one_scorer(scoring)
-    check_int("n_bootstrap", n_bootstrap, 1)
-    check_int("block_length", block_length, 1)
+    check_int(n_bootstrap, "n_bootstrap", 1)
+    check_int(block_length, "block_length", 1)
     check_confidence(confidence)
-    y = np.asarray(y)
-    check_target(y, len(X))
+    targets, y_ndim = check_target(y, len(X))
+    y = targets if y_ndim == 2 else targets[:, 0]
     learned = np.asarray(estimator.predict(X))
     with uniform_attention() as use:
         uniform = np.asarray(estimator.predict(X))

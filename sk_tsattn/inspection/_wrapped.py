@@ -1,28 +1,33 @@
-"""The attention inside a ``Pipeline``, a search or a ``TransformedTargetRegressor``."""
+"""The estimator inside a ``Pipeline``, a search or a ``TransformedTargetRegressor``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 
-def find(estimator, X, names):
-    """Follow fitted wrappers inwards to an estimator that has one of the attributes.
+def find(estimator: Any, X: Any, names: Sequence[str]) -> tuple[Any, Any]:
+    """Return the first estimator, from the outermost inwards, with one of the attributes.
 
     Parameters
     ----------
     estimator : object
-        Perhaps a wrapper: a search (``best_estimator_``), a ``TransformedTargetRegressor``
+        Possibly a wrapper: a search (``best_estimator_``), a ``TransformedTargetRegressor``
         (``regressor_``) or a ``Pipeline``.
 
-    X : array or None
-        Is passed through the transformers on the way.
+    X : array-like or None
+        The input of ``estimator``.
 
     names : sequence of str
-        The attributes wanted.
+        The attributes.
 
     Returns
     -------
     found : object or None
-        The estimator; None where there is none.
+        The estimator. None if there is none.
 
-    X : array or None
-        As that estimator sees it.
+    X : array-like or None
+        The input of ``found``: transformed by the steps of a pipeline before it.
     """
     while not any(hasattr(estimator, name) for name in names):
         if hasattr(estimator, "best_estimator_"):
