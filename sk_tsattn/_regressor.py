@@ -5,13 +5,13 @@ import warnings
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import _training as training
 from ._data._batches import WindowDataset
 from ._data._input import check_target, check_weight
+from ._data._r2 import r2
 from ._data._rows import check_rows
 from ._data._scaling import Standardizer
 from ._data._split import hold_out
@@ -113,7 +113,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     standardize : bool, default=True
         Scale each feature of ``X`` and each column of ``y`` to mean 0 and standard deviation 1
         inside, with (weighted) statistics of the training part. Predictions keep the units of
-        ``y``. If False, the data must already be of order 1.
+        ``y``. If False, the data must already be of order 1. A feature that is constant in the
+        training set becomes 0 in either case: it has no influence, whatever its values at predict.
 
     max_epochs : int, default=100
         Passes over the training part, at most. ``"bottleneck"`` plans its phases in them; where
@@ -368,6 +369,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the windows (of those that end in each row). A weight of k equals k copies;
             exactly so while the data fit into one batch and no gates are sampled, else on average.
+            A row with weight 0 serves as history alone; its target may be NaN.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
             A validation part of your own, instead of the newest ``validation_fraction``. Rows are
@@ -431,8 +433,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         training.check_net_params(self.net_params)
         device = training.resolve_device(self.device)
         rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
-        y_checked, y_ndim = check_target(y, len(rows))
         weight = check_weight(sample_weight, len(rows))
+        y_checked, y_ndim = check_target(y, len(rows), weight)
         windows = self._training_windows(rows)
         usable = windows.complete() | (self.context == "mask")
         learnt = np.flatnonzero(usable & (weight > 0))
@@ -543,8 +545,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         if y_val is None:
             raise ValueError("X_val needs y_val, which is None.")
         windows = self._lay_out(X_val, groups=None)
-        y_val, ndim = check_target(y_val, len(windows))
         weight_val = check_weight(weight_val, len(windows))
+        y_val, ndim = check_target(y_val, len(windows), weight_val)
         if (y_val.shape[1], ndim) != (self.n_outputs_, self._y_ndim):
             raise ValueError(
                 f"y_val must have the columns of y, {self.n_outputs_} in {self._y_ndim} "
@@ -561,11 +563,13 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     def _learn_scales(self, windows, y, weight):
         """Learn what X and y are scaled by, from the training part alone."""
-        if self.standardize:
-            self._x_scaler = Standardizer.fit(windows.values, windows.n_uses(weight))
-            self._y_scaler = Standardizer.fit(y, weight)
-        else:
-            self._x_scaler = self._y_scaler = Standardizer()
+        self._x_scaler = Standardizer.for_features(
+            windows.values,
+            windows.n_uses(weight),
+            standardize=self.standardize,
+            columns=list(getattr(self, "feature_names_in_", range(self.n_features_in_))),
+        )
+        self._y_scaler = Standardizer.for_targets(y, weight, standardize=self.standardize)
 
     def _dataset(self, windows, y=None, weight=None):
         return WindowDataset(
@@ -699,7 +703,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         score : float
             1 is perfect, 0 as good as the mean of ``y``; averaged over outputs.
         """
-        return r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
+        prediction = self.predict(X, groups=groups)
+        return r2(y, prediction, sample_weight)
 
     def _lay_out(self, X, groups):
         """Check ``X`` and lay out one window for each of its rows."""

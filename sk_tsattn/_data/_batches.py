@@ -45,7 +45,8 @@ class WindowDataset(torch.utils.data.Dataset):
         values = windows.values
         self.resident = values.size * self.dtype.itemsize <= RESIDENT_BYTES
         if self.resident:
-            windows = windows.convert(self._scaled(values), self._on_device)
+            used = windows.n_uses(np.ones(len(windows))) > 0
+            windows = windows.convert(self._scaled(values, used), self._on_device)
         self.windows: Windows = windows
         offsets = np.arange(1 - windows.lookback, 1)
         self.offsets = self._on_device(offsets) if self.resident else offsets
@@ -57,8 +58,8 @@ class WindowDataset(torch.utils.data.Dataset):
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
 
-    def _scaled(self, values: np.ndarray) -> Tensor:
-        return self._on_device(self.scaler.transform(values)).to(self.dtype)
+    def _scaled(self, values: np.ndarray, used: np.ndarray | None = None) -> Tensor:
+        return self._on_device(self.scaler.transform(values, used)).to(self.dtype)
 
     def __len__(self):
         return len(self.windows)

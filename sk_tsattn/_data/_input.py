@@ -1,19 +1,30 @@
-"""Checked arrays out of what a user hands over: features, windows, targets and weights."""
+"""Checks of features, windows, targets and weights: each becomes an array of numbers."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_array, validate_data
+from numpy.typing import NDArray
+from sklearn.utils.validation import validate_data
+
+from ._numbers import as_numbers, check_columns, refuse_missing
+from ._scaling import extreme_exponent, in_units
 
 WINDOWS_SHAPE = "(n_samples, n_timesteps, n_features), oldest step first"
 
 
-def check_features(estimator, X, *, lookback, reset):
+def check_features(
+    estimator: Any, X: Any, *, lookback: int | None, reset: bool
+) -> tuple[NDArray[Any], list[Any]]:
     """Check the numbers of ``X``, their names and the shape of windows.
 
     Parameters
     ----------
     estimator : estimator
-        Its ``n_features_in_`` and ``feature_names_in_`` are set or compared with.
+        With ``reset``, its ``n_features_in_`` and ``feature_names_in_`` are set; otherwise ``X``
+        is compared with them.
 
     X : array-like, DataFrame or tensor
         2-D rows or 3-D windows.
@@ -27,20 +38,23 @@ def check_features(estimator, X, *, lookback, reset):
     Returns
     -------
     values : ndarray of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
-        Finite numbers, not copied where ``X`` is an array of numbers.
+        Finite numbers; not a copy if ``X`` is an array of numbers.
 
     columns : list
         Name of each feature, or its number.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` does not hold finite numbers, or does not have the shape or the columns that are
+        expected.
     """
     name = type(estimator).__name__
-    if hasattr(X, "detach"):  # a torch tensor
-        X = X.detach().numpy()
-    if isinstance(X, pd.DataFrame):
-        _check_columns_are_numbers(X)
+    check_columns(X, "X")
     named = hasattr(X, "columns")
-    if named:  # wrong columns are the better news than what is wrong with their values
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
-    values = _check_numbers(X, estimator)
+    if named:  # wrong columns are reported before wrong values in them
+        _check_features_in(estimator, X, reset)
+    values = as_numbers(X, "X", estimator=estimator)
     if values.ndim > 3:
         raise ValueError(
             f"X must have shape {WINDOWS_SHAPE}, or (n_rows, n_features) with lookback set. "
@@ -49,46 +63,28 @@ def check_features(estimator, X, *, lookback, reset):
     if values.ndim == 3:
         values = _check_windows(values, estimator, name, lookback, reset)
     if not named:
-        one = values
+        one: Any = values
         if values.ndim == 3:
             one = values[0]
             names = getattr(estimator, "feature_names_in_", ())
             if not reset and len(names) == one.shape[1]:  # windows cannot have names: no warning
                 one = pd.DataFrame(one, columns=names)
-        validate_data(estimator, one, reset=reset, skip_check_array=True)
+        _check_features_in(estimator, one, reset)
     columns = list(getattr(estimator, "feature_names_in_", range(values.shape[-1])))
     return values, columns
 
 
-def _check_numbers(X, estimator):
-    """Return ``X`` as an array of finite numbers, without a copy where it is one."""
+def _check_features_in(estimator: Any, X: Any, reset: bool) -> None:
+    """Set or compare the number and the names of the features."""
     try:
-        return check_array(X, allow_nd=True, dtype="numeric", estimator=estimator, input_name="X")
-    except ValueError as error:
-        if "onvert" not in str(error):
-            raise
-        raise ValueError(
-            f"X must hold numbers. Got something else instead ({error}); encode categories, for "
-            "example with OneHotEncoder or pandas.get_dummies, and drop labels."
-        ) from error
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    except TypeError as error:  # some names are text, and others are not
+        raise ValueError(str(error)) from error
 
 
-def _check_columns_are_numbers(frame):
-    """Name the columns that hold no numbers, before an array hides their names."""
-    wrong = [
-        f"{column!r} ({dtype})"
-        for column, dtype in frame.dtypes.items()
-        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_object_dtype(dtype))
-    ]
-    if wrong:
-        raise ValueError(
-            f"X must hold numbers. Got the columns {', '.join(wrong)} instead; drop them, or "
-            "encode them, for example with OneHotEncoder or pandas.get_dummies. A column of "
-            "time stamps belongs into the index."
-        )
-
-
-def _check_windows(values, estimator, name, lookback, reset):
+def _check_windows(
+    values: NDArray[Any], estimator: Any, name: str, lookback: int | None, reset: bool
+) -> NDArray[Any]:
     """Check the shape of windows; return their newest ``lookback`` steps, as a view."""
     n_timesteps, n_features = values.shape[1:]
     if not n_timesteps or not n_features:
@@ -123,7 +119,9 @@ def _check_windows(values, estimator, name, lookback, reset):
     return values[:, -expected:]
 
 
-def check_target(y, n_rows):
+def check_target(
+    y: Any, n_rows: int, weight: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], int]:
     """Check the target.
 
     Parameters
@@ -134,40 +132,54 @@ def check_target(y, n_rows):
     n_rows : int
         Rows of ``X``.
 
+    weight : ndarray of shape (n_rows,) or None, default=None
+        Weights. The target of a row with weight 0 may be NaN or infinite, and becomes 0.
+
     Returns
     -------
     y : ndarray of shape (n_rows, n_outputs), float64
         The target.
 
     ndim : int
-        1 where ``y`` came as a vector, else 2.
+        1 if ``y`` is a vector, else 2.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` does not hold one row of finite numbers for each row of ``X``.
     """
     if y is None:
         raise ValueError(
             "This estimator requires y to be passed, but the target y is None; give one target "
             "for each row of X."
         )
-    if hasattr(y, "detach"):
-        y = y.detach().numpy()
-    try:
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    except ValueError as error:
-        if "onvert" not in str(error):
-            raise
-        raise ValueError(
-            f"y must hold numbers. Got something else instead ({error}); for classes, encode them "
-            "as numbers that make sense to predict."
-        ) from error
-    if y.ndim not in (1, 2) or len(y) != n_rows:
+    columns = check_columns(y, "y")
+    values = as_numbers(y, "y", ensure_2d=False, allow_missing=True)
+    if values.ndim not in (1, 2) or len(values) != n_rows:
+        what = (
+            "reshape it with y.reshape(len(y), -1)"
+            if values.ndim > 2
+            else "make_windows cuts X and y together"
+        )
         raise ValueError(
             f"y must have shape ({n_rows},) or ({n_rows}, n_outputs), one target for each row (or "
-            f"window) of X. Got an array of shape {y.shape} instead; make_windows cuts X and y "
-            "together."
+            f"window) of X. Got an array of shape {values.shape} instead; {what}."
         )
-    return y.reshape(n_rows, -1), y.ndim
+    values = values.astype(np.float64, copy=False)
+    missing = ~np.isfinite(values)
+    if missing.any():
+        if weight is not None:
+            needed = weight.reshape((n_rows,) + (1,) * (values.ndim - 1)) > 0
+            values = np.where(missing & ~needed, 0.0, values)
+            missing &= needed
+        labels = getattr(y, "index", None)  # of a Series or DataFrame; a method of a list
+        if not isinstance(labels, pd.Index) or isinstance(labels, pd.RangeIndex):
+            labels = None
+        refuse_missing(missing, values, "y", columns if values.ndim == 2 else None, labels)
+    return values.reshape(n_rows, -1), values.ndim
 
 
-def check_weight(sample_weight, n_rows):
+def check_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
     """Check sample weights; None becomes ones.
 
     Parameters
@@ -181,25 +193,31 @@ def check_weight(sample_weight, n_rows):
     Returns
     -------
     weight : ndarray of shape (n_rows,), float64
+        Multiplied by a power of two if sums or squares of the weights could overflow or underflow:
+        only their ratios matter.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not one non-negative number a row, or are all 0.
     """
     if sample_weight is None:
         return np.ones(n_rows)
-    weight = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
+    weight = as_numbers(sample_weight, "sample_weight", ensure_2d=False)
     if weight.shape != (n_rows,):
         raise ValueError(
             f"sample_weight must have shape ({n_rows},), one weight for each row (or window) of "
             f"X. Got an array of shape {weight.shape} instead."
         )
+    weight = weight.astype(np.float64, copy=False)
     if (weight < 0).any():
         raise ValueError(
             f"Negative values in data passed to `sample_weight`: weights must be >= 0. Got "
-            f"{weight.min()} instead; drop rows that are not to count, or give them weight 0."
+            f"{weight.min()} instead; drop rows that should not count, or give them weight 0."
         )
     if not weight.any():
         raise ValueError(
             "Sample weights must contain at least one non-zero number. Got all sample_weight "
             "zero instead; leave sample_weight out to weigh all rows alike."
         )
-    return weight
+    return in_units(weight, extreme_exponent(weight.max()))

@@ -1,8 +1,8 @@
-"""Standardisation of features and targets, with weighted moments read in pieces."""
+"""Standardisation of features and targets, with weighted moments that cannot overflow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,43 +11,183 @@ from numpy.typing import NDArray
 
 # Values read at a time: 8 MB in double precision.
 CHUNK_VALUES = 1_000_000
+# Squares of numbers between 2^-400 and 2^400, and sums of many, neither overflow nor underflow.
+MAX_EXPONENT = 400
+# Standardised values are at most 2^52 = 4.5e15 in size. Beside greater ones, double precision loses
+# values of order 1; and their squares are safe in single precision.
+MAX_STANDARDISED = 2.0**52
+# Targets are at most 2^997 = 1.3e300 in size, so that predictions beyond them do not overflow.
+MAX_TARGET_EXPONENT = 997
 
 
 @dataclass(frozen=True)
 class Standardizer:
-    """Scale columns to mean 0 and standard deviation 1, as StandardScaler does for rows.
+    """Scale columns to mean 0 and standard deviation 1.
 
     Parameters
     ----------
     mean, scale : ndarray of shape (n_columns,) or float
         Subtracted from each column, which is then divided by the scale. The default is the
-        identity.
+        identity. An infinite scale makes a column 0.
+
+    exponent : int ndarray of shape (n_columns,) or int, default=0
+        Mean and scale are in units of ``2**exponent``. Not 0 only for columns of extreme size.
+
+    name : str, default="X"
+        Name of the data, for messages.
+
+    columns : list or None, default=None
+        Names of the columns, for messages; None for their numbers.
     """
 
     mean: NDArray[np.float64] | float = 0.0
     scale: NDArray[np.float64] | float = 1.0
+    exponent: NDArray[np.int_] | int = 0
+    name: str = "X"
+    columns: list[Any] | None = None
 
     @classmethod
-    def fit(cls, values: NDArray[Any], weight: NDArray[np.float64]) -> Standardizer:
-        """Compute the scaling from data; see :func:`moments` for the arguments."""
-        return cls(*moments(values, weight))
+    def for_features(
+        cls,
+        values: NDArray[Any],
+        weight: NDArray[np.float64],
+        *,
+        standardize: bool,
+        columns: list[Any] | None = None,
+    ) -> Standardizer:
+        """Fit the scaling of features.
 
-    def transform(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Standardise ``values`` of shape (..., n_columns), in the precision of the data.
+        A feature that is constant in these data becomes 0, whatever its values later: nothing can
+        be learnt about them.
+
+        Parameters
+        ----------
+        values, weight
+            See :func:`moments`.
+
+        standardize : bool
+            Whether to scale the other features.
+
+        columns : list or None, default=None
+            Names of the features.
+        """
+        mean, std, exponent = moments(values, weight)
+        constant = std == 0
+        if standardize:
+            scale = np.where(constant, np.inf, std)
+        else:
+            scale = np.where(constant, np.inf, 1.0)
+            mean, exponent = np.zeros_like(mean), np.zeros_like(exponent)
+        # Infinity divided by an infinite scale would be NaN.
+        mean, exponent = np.where(constant, 0.0, mean), np.where(constant, 0, exponent)
+        return cls(mean, scale, exponent, "X", columns)
+
+    @classmethod
+    def for_targets(
+        cls, values: NDArray[Any], weight: NDArray[np.float64], *, standardize: bool
+    ) -> Standardizer:
+        """Fit the scaling of targets; see :meth:`for_features` for the parameters.
+
+        A constant target has scale 1, or its own size if that is smaller.
+
+        Raises
+        ------
+        ValueError
+            If predictions could overflow.
+        """
+        if not standardize:
+            return cls(name="y")
+        mean, std, exponent = moments(values, weight)
+        if (exponent > MAX_TARGET_EXPONENT).any():
+            column = int(np.argmax(exponent))
+            size = float(np.abs(values[weight > 0, column]).max())
+            raise ValueError(
+                f"y must hold numbers of at most {2.0**MAX_TARGET_EXPONENT:.1e} in size, so that "
+                f"predictions do not overflow. Got {size:.3g} in column {column} instead; divide "
+                "it by a power of 10."
+            )
+        with np.errstate(over="ignore"):
+            one = np.minimum(np.ldexp(1.0, -exponent), np.where(mean == 0, 1.0, np.abs(mean)))
+        return cls(mean, np.where(std == 0, one, std), exponent, "y")
+
+    def transform(
+        self, values: NDArray[Any], used: NDArray[np.bool_] | None = None
+    ) -> NDArray[Any]:
+        """Standardise columns, in the precision of the data.
 
         Single precision would lose the small changes of a large value, such as a pressure in Pa.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, ..., n_columns)
+            Finite numbers.
+
+        used : bool ndarray of shape (n,) or None, default=None
+            Rows that are used. The size of others is not checked.
+
+        Returns
+        -------
+        standardised : ndarray of shape (n, ..., n_columns)
+
+        Raises
+        ------
+        ValueError
+            If a standardised value is larger than the network can compute with.
         """
-        scaled: NDArray[Any] = (values - self.mean) / self.scale
-        return scaled
+        with np.errstate(over="ignore"):
+            standardised: NDArray[Any] = (in_units(values, self.exponent) - self.mean) / self.scale
+        if _is_too_large(standardised):
+            if used is None:
+                self._refuse(values, standardised)
+            elif _is_too_large(standardised[used]):
+                self._refuse(values[used], standardised[used])
+        return standardised
+
+    def _refuse(self, values: NDArray[Any], standardised: NDArray[Any]) -> None:
+        """Raise a ValueError that names the column of the largest standardised value."""
+        at = np.unravel_index(np.argmax(np.abs(standardised)), standardised.shape)
+        column = at[-1] if self.columns is None else self.columns[at[-1]]
+        raise ValueError(
+            f"{self.name} must hold numbers within {MAX_STANDARDISED:.1e} standard deviations of "
+            "the training mean of their column; with standardize=False, of at most that size. Got "
+            f"{float(values[at]):.3g} in column {column!r} (row {at[0]}) instead; if it stands "
+            "for a missing value, impute it or drop the row, else change the unit."
+        )
 
     def inverse_transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return standardised ``values`` of shape (..., n_columns) in their own units."""
-        return values * self.scale + self.mean
+        """Return standardised predictions in the units of the targets.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, n_columns)
+            What the network predicts.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n, n_columns)
+            Finite numbers.
+
+        Raises
+        ------
+        ValueError
+            If a prediction is not finite.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            predictions = in_units(values * self.scale + self.mean, -self.exponent)
+        finite = np.isfinite(predictions)
+        if not finite.all():
+            wrong = np.flatnonzero(~finite.all(axis=1))
+            raise ValueError(
+                f"Predictions must be finite numbers. Got NaN or infinity for {len(wrong)} of "
+                f"{len(values)} samples (first {wrong[0]}) instead; fit again with a smaller lr, "
+                "and check X and y for values of extreme size."
+            )
+        return predictions
 
 
 def moments(
     values: NDArray[Any], weight: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int_]]:
     """Compute the weighted mean and standard deviation of each column.
 
     Parameters
@@ -61,8 +201,12 @@ def moments(
 
     Returns
     -------
-    mean, scale : ndarray of shape (n_columns,), float64
-        A constant column has scale 1.
+    mean, std : ndarray of shape (n_columns,), float64
+        In units of ``2**exponent``. The standard deviation of a constant column is 0; a column
+        that varies by less than its last digits counts as constant.
+
+    exponent : int ndarray of shape (n_columns,)
+        0, except for columns whose squares would overflow or underflow.
     """
     n_columns = values.shape[-1]
     step = max(1, CHUNK_VALUES // max(1, int(np.prod(values.shape[1:]))))
@@ -70,23 +214,61 @@ def moments(
     n_steps = int(np.prod(values.shape[1:-1]))
     total = weight.sum() * n_steps
 
+    def pieces() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        for i in used:
+            part = weight[i : i + step]
+            rows = np.asarray(values[i : i + step][part > 0], dtype=np.float64)
+            yield rows.reshape(-1, n_columns), np.repeat(part[part > 0], n_steps)
+
+    largest = np.max([np.abs(rows).max(axis=0) for rows, _ in pieces()], axis=0)
+    exponent = extreme_exponent(largest)
+
     def average(
         transform: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     ) -> NDArray[np.float64]:
         summed = np.zeros(n_columns)
-        for i in used:
-            part = weight[i : i + step]
-            rows = np.asarray(values[i : i + step][part > 0], dtype=np.float64)
-            rows = rows.reshape(-1, n_columns)
-            summed += np.repeat(part[part > 0], n_steps) @ transform(rows)
+        for rows, part in pieces():
+            summed += part @ transform(in_units(rows, exponent))
         averaged: NDArray[np.float64] = summed / total
         return averaged
 
     # Measured from one of the rows, a constant column is 0 throughout, whatever the rounding.
-    first = values[np.flatnonzero(weight)[0]]
+    first = values[np.flatnonzero(weight > 0)[0]]
     origin = np.asarray(first, dtype=np.float64).reshape(-1, n_columns)[0]
+    origin = in_units(origin, exponent)
     mean = origin + average(lambda rows: rows - origin)
-    scale = np.sqrt(average(lambda rows: (rows - mean) ** 2))
-    # A column that varies by less than its last digits counts as constant.
-    constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-    return mean, np.where(constant, 1.0, scale)
+    std = np.sqrt(average(lambda rows: (rows - mean) ** 2))
+    constant = std <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    return mean, np.where(constant, 0.0, std), exponent
+
+
+def extreme_exponent(largest: NDArray[np.float64]) -> NDArray[np.int_]:
+    """Return the binary exponent of numbers of extreme size, and 0 for all others.
+
+    Parameters
+    ----------
+    largest : ndarray of shape (n_columns,)
+        The largest absolute value of each column.
+
+    Returns
+    -------
+    exponent : int ndarray of shape (n_columns,)
+        Column divided by ``2**exponent`` has values of order 1, if the exponent is not 0.
+    """
+    exponent = np.frexp(largest)[1].astype(np.int_)
+    return np.where(np.abs(exponent) > MAX_EXPONENT, exponent, 0)
+
+
+def in_units(values: NDArray[Any], exponent: NDArray[np.int_] | int) -> NDArray[Any]:
+    """Divide columns by ``2**exponent``, which is exact; return them as they are if it is 0."""
+    if not np.any(exponent):
+        return values
+    divided: NDArray[Any] = np.ldexp(np.asarray(values, dtype=np.float64), -np.asarray(exponent))
+    return divided
+
+
+def _is_too_large(standardised: NDArray[Any]) -> bool:
+    """Return whether a value is beyond the limit, without a copy."""
+    return bool(
+        standardised.size and max(standardised.max(), -standardised.min()) > MAX_STANDARDISED
+    )

@@ -248,7 +248,7 @@ BAD_X = {
     "time stamps in a column": (
         FRAME.reset_index(names="when"),
         4,
-        r"X must hold numbers\. Got the columns 'when' \(datetime.*belongs into the index",
+        r"X must hold numbers\. Got the column 'when' \(datetime.*belongs in the index",
     ),
     "text in a column": (
         FRAME.assign(wind="SW"),

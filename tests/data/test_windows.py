@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sk_tsattn import AttentionLSTMRegressor, make_windows
-from sk_tsattn._data._scaling import moments
 from sk_tsattn._data._split import last_block, reaches_into
 from sk_tsattn._data._windows import Windows
 
@@ -265,63 +264,6 @@ def test_windows_reach_into_the_last_block_exactly_if_they_share_rows_with_it(
     np.testing.assert_array_equal(reaches, expected)
 
 
-# ------------------------------------------------------------------------------ moments
-
-
-@given(codes=codes_of_rows, lookback=st.integers(1, 5), data=st.data())
-def test_moments_are_those_of_written_out_windows_with_copies(codes, lookback, data):
-    n_rows = len(codes)
-    number = st.floats(-1e6, 1e6).map(lambda v: round(v, 3))
-    values = data.draw(hnp.arrays(np.float64, (n_rows, 2), elements=number))
-    copies = data.draw(hnp.arrays(np.int64, n_rows, elements=st.integers(0, 3)))
-    windows = Windows.of_rows(values, lookback, codes)
-    chosen = np.flatnonzero(windows.complete())
-    assume(copies[chosen].sum() > 0)
-    written = np.concatenate(
-        [np.tile(values[history_of(codes, row)[-lookback:]], (copies[row], 1)) for row in chosen]
-    )
-    weight = copies[chosen].astype(float)
-    mean, scale = moments(values, windows.select(chosen).n_uses(weight))
-    np.testing.assert_allclose(mean, written.mean(axis=0), rtol=1e-9, atol=1e-6)
-    constant = np.ptp(written, axis=0) == 0
-    expected = np.where(constant, 1.0, written.std(axis=0))
-    np.testing.assert_allclose(scale, expected, rtol=1e-6)
-
-
-@given(
-    value=st.floats(-1e9, 1e9).filter(lambda v: v == 0 or abs(v) > 1e-9),
-    n_rows=st.sampled_from([1, 7, 1000, 50_000]),
-)
-def test_a_constant_feature_has_scale_one(value, n_rows):
-    weight = np.random.default_rng(0).uniform(size=n_rows)
-    mean, scale = moments(np.full((n_rows, 2), value), weight)
-    np.testing.assert_allclose(mean, value, rtol=1e-9)
-    np.testing.assert_array_equal(scale, 1.0)
-
-
-def test_a_small_change_of_a_large_value_is_not_constant():
-    values = 1e6 + np.array([[0.0], [0.001], [0.002]])
-    _, scale = moments(values, np.ones(3))
-    np.testing.assert_allclose(scale, np.std([0, 0.001, 0.002]), rtol=1e-3)
-
-
-def test_moments_of_windows_weigh_all_steps_of_a_window_alike():
-    X = np.random.default_rng(0).normal(size=(6, 4, 2))
-    weight = np.array([0, 1, 2, 3, 0, 1])
-    mean, scale = moments(X, weight.astype(float))
-    written = np.repeat(X, weight, axis=0).reshape(-1, 2)
-    np.testing.assert_allclose(mean, written.mean(axis=0))
-    np.testing.assert_allclose(scale, written.std(axis=0))
-
-
-def test_moments_are_read_in_pieces(monkeypatch):
-    X = np.random.default_rng(0).normal(size=(50, 3, 2))
-    weight = np.arange(50.0)
-    whole = moments(X, weight)
-    monkeypatch.setattr("sk_tsattn._data._scaling.CHUNK_VALUES", 13)
-    np.testing.assert_allclose(moments(X, weight), whole)
-
-
 # ------------------------------------------------------------------------------ both ways
 
 
@@ -348,13 +290,3 @@ def test_direct_horizons_are_predicted_as_columns():
     for step in range(3):  # each column is its own horizon and no other
         errors = np.abs(prediction[:, [step]] - y[60:]).mean(axis=0)
         assert errors.argmin() == step
-
-
-def test_rows_without_a_weight_have_no_part_in_the_scales():
-    values = np.full((50_000, 1), 0.1)
-    values[:3], values[-3:] = 1e200, np.inf
-    weight = np.ones(len(values))
-    weight[:3] = weight[-3:] = 0
-    mean, scale = moments(values, weight)
-    assert mean == 0.1
-    assert scale == 1

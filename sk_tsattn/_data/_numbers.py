@@ -1,0 +1,294 @@
+"""An array of finite numbers from what the user passed, or an error that names what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
+
+# Columns, rows or cells named in a message.
+N_NAMED = 5
+# What to do with data that are no numbers, by the name of the argument.
+ADVICE = {
+    "X": "drop what is no feature; encode categories, for example with OneHotEncoder or "
+    "pandas.get_dummies; a column of time stamps belongs in the index",
+    "y": "encode classes as numbers that it makes sense to predict; a time is predicted as the "
+    "number of hours (days, ...) from a fixed start",
+}
+MISSING_ADVICE = {
+    "X": "impute them, for example with SimpleImputer or DataFrame.ffill, or drop these rows",
+    "y": "drop these rows from X and y, or give them sample_weight 0, so that they serve as "
+    "history alone. The last h rows of a target made with shift(-h) are always unknown",
+}
+
+
+def as_numbers(
+    data: Any,
+    name: str,
+    *,
+    ensure_2d: bool = True,
+    allow_missing: bool = False,
+    estimator: Any = None,
+) -> NDArray[Any]:
+    """Return ``data`` as an array of numbers, without a copy if it is one.
+
+    Parameters
+    ----------
+    data : array-like, DataFrame, Series or tensor
+        Pandas, polars and torch included.
+
+    name : str
+        Name of the argument, for the messages.
+
+    ensure_2d : bool, default=True
+        Whether to refuse vectors.
+
+    allow_missing : bool, default=False
+        Whether NaN and infinities pass.
+
+    estimator : estimator or None, default=None
+        Named in scikit-learn's messages.
+
+    Returns
+    -------
+    values : ndarray
+        Of a dtype of bool, integers or floats of at most 64 bits.
+
+    Raises
+    ------
+    ValueError
+        If ``data`` holds anything but finite numbers: names the columns, or the first cells.
+
+    TypeError
+        If a cell of an object array is neither a number, nor text, a date, or missing: the error
+        that scikit-learn expects.
+    """
+    columns = check_columns(data, name)
+    data = _to_array(data, name)
+    if data.dtype.kind == "O":
+        data = _convert_cells(data, name, columns)
+    values: NDArray[Any] = check_array(
+        data,
+        allow_nd=True,
+        dtype=None,
+        ensure_2d=ensure_2d,
+        ensure_all_finite=False,
+        estimator=estimator,
+        input_name=name,
+    )
+    if not allow_missing:
+        try:  # quicker than np.isfinite, and without a copy
+            check_array(values, allow_nd=True, ensure_2d=False)
+        except ValueError:
+            refuse_missing(~np.isfinite(values), values, name, columns)
+    return values
+
+
+def check_columns(data: Any, name: str) -> list[Any] | None:
+    """Raise a ValueError that names the columns of a DataFrame (or Series) without numbers.
+
+    An array made of the frame would hide their names, and may turn time stamps into numbers.
+
+    Returns
+    -------
+    columns : list or None
+        The names of the columns; None if ``data`` is no frame.
+    """
+    if isinstance(data, pd.DataFrame):
+        types = list(data.dtypes.items())
+        numbers = [_is_numeric(dtype) for _, dtype in types]
+    elif isinstance(data, pd.Series):
+        types, numbers = [(data.name, data.dtype)], [_is_numeric(data.dtype)]
+    elif type(data).__module__.partition(".")[0] == "polars":
+        if not hasattr(data, "to_numpy"):
+            raise ValueError(
+                f"{name} must hold data. Got a polars {type(data).__name__} instead; call "
+                "collect() first."
+            )
+        schema = data.schema if hasattr(data, "schema") else {data.name: data.dtype}
+        types = list(schema.items())
+        others = {"Boolean", "Null", "Object"}
+        numbers = [dtype.is_numeric() or str(dtype) in others for _, dtype in types]
+    else:
+        return None
+    wrong = [
+        f"{column!r} ({dtype})"
+        for (column, dtype), right in zip(types, numbers, strict=True)
+        if not right
+    ]
+    if wrong:
+        raise ValueError(
+            f"{name} must hold numbers. Got the column{'s' * (len(wrong) > 1)} "
+            f"{_listed(wrong)} instead; {_advice(name)}."
+        )
+    return [column for column, _ in types]
+
+
+def _is_numeric(dtype: Any) -> bool:
+    """Return whether a pandas dtype holds numbers, or objects that may be numbers."""
+    return bool(pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_object_dtype(dtype))
+
+
+def _to_array(data: Any, name: str) -> NDArray[Any]:
+    """Return ``data`` as an array of numbers or objects; refuse what is no table and no numbers."""
+    if scipy.sparse.issparse(data):
+        raise ValueError(
+            f"{name} must be dense. Sparse data was passed instead; convert it with toarray()."
+        )
+    if isinstance(data, list | tuple) and any(hasattr(part, "columns") for part in data):
+        raise ValueError(
+            f"{name} must be one table. Got a {type(data).__name__} of {len(data)} DataFrames "
+            "instead; join those of several series with pd.concat(frames, keys=names), which "
+            "makes a MultiIndex (series, time), or pd.concat(frames) and name the series of each "
+            "row in groups."
+        )
+    if hasattr(data, "detach"):  # a torch tensor
+        data = data.detach().cpu()
+        if data.dtype.itemsize == 2 and data.is_floating_point():  # numpy has no bfloat16
+            data = data.float()
+        data = data.numpy()
+    elif isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        data = np.ma.filled(data.astype(np.float64), np.nan)  # np.asarray would drop the mask
+    elif isinstance(data, pd.DataFrame | pd.Series) and not _has_objects(data):
+        # Scikit-learn knows the missing values of pandas' own types of numbers.
+        data = check_array(
+            data,
+            dtype="numeric",
+            ensure_2d=False,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            ensure_min_features=0,
+        )
+    try:
+        array = np.asarray(data)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must have one length along each axis. Got a {type(data).__name__} that is no "
+            f"array instead ({error}); put series of different lengths into one table and name "
+            "the series of each row in groups, or cut windows of one length with make_windows."
+        ) from error
+    kind = array.dtype.kind
+    if kind == "O" and not array.ndim:
+        raise ValueError(
+            f"{name} must be an array or a DataFrame. Got a {type(data).__name__} instead; "
+            "convert it, for example with np.array or pd.DataFrame."
+        )
+    if kind not in "biufcO":
+        raise ValueError(
+            f"{name} must hold numbers. Got an array of {array.dtype} instead "
+            f"({_listed([_shortened(cell) for cell in array.ravel()[:1].tolist()])}, ...); "
+            f"{_advice(name)}."
+        )
+    if kind == "f" and array.dtype.itemsize > 8:
+        raise ValueError(
+            f"{name} must hold numbers of at most 64 bits. Got an array of {array.dtype} instead; "
+            "convert it with astype(np.float64)."
+        )
+    return array
+
+
+def _has_objects(data: pd.DataFrame | pd.Series[Any]) -> bool:
+    """Return whether a pandas object holds Python objects."""
+    dtypes = data.dtypes if isinstance(data, pd.DataFrame) else [data.dtype]
+    return any(pd.api.types.is_object_dtype(dtype) for dtype in dtypes)
+
+
+def _convert_cells(
+    cells: NDArray[Any], name: str, columns: list[Any] | None
+) -> NDArray[np.float64]:
+    """Convert objects one by one, so that an error names the cell; what is missing becomes NaN."""
+    values = np.empty(cells.size)
+    for i, cell in enumerate(cells.ravel().tolist()):
+        is_scalar = bool(pd.api.types.is_scalar(cell))
+        if is_scalar and pd.isna(cell):
+            values[i] = np.nan
+            continue
+        try:
+            if isinstance(cell, str | bytes | np.datetime64 | np.timedelta64):
+                raise TypeError("float() would read text and dates as numbers")
+            values[i] = float(cell)
+        except (TypeError, ValueError, OverflowError) as error:
+            if not is_scalar and not isinstance(cell, list | tuple):
+                raise
+            at = np.unravel_index(i, cells.shape)
+            where = f"row {at[0]}"
+            if len(at) > 1:
+                where += f", column {_names(columns, cells.shape)[at[-1]]!r}"
+            raise ValueError(
+                f"{name} must hold numbers. Got {_shortened(cell)} ({where}) instead; "
+                f"{_advice(name)}."
+            ) from error
+    return values.reshape(cells.shape)
+
+
+def refuse_missing(
+    missing: NDArray[np.bool_],
+    values: NDArray[Any],
+    name: str,
+    columns: list[Any] | None,
+    labels: Any = None,
+) -> None:
+    """Raise a ValueError that names the columns and rows of cells that are not finite.
+
+    Parameters
+    ----------
+    missing : bool ndarray of shape (n_rows, ..., n_columns) or (n_rows,)
+        The cells.
+
+    values : ndarray of the same shape
+        Tells NaN from infinities.
+
+    name : str
+        Name of the argument.
+
+    columns : list or None
+        Names of the columns; None for their numbers.
+
+    labels : pandas.Index or None, default=None
+        Labels of the rows.
+    """
+    if not missing.any():
+        return
+    is_nan = bool(np.isnan(values[missing]).any())
+    rows = np.flatnonzero(missing.reshape(len(missing), -1).any(axis=1))
+    where = f"{len(rows)} of {len(missing)} rows ({_listed([str(row) for row in rows])}"
+    if labels is not None:
+        where += f"; labelled {_listed([str(labels[row]) for row in rows])}"
+    where += ")"
+    if missing.ndim > 1:
+        names = _names(columns, missing.shape)
+        wrong = np.flatnonzero(missing.reshape(-1, missing.shape[-1]).any(axis=0))
+        where = (
+            f"the column{'s' * (len(wrong) > 1)} {_listed([repr(names[i]) for i in wrong])}, in "
+            + where
+        )
+    what = "NaN" if is_nan else "infinity or a value too large for dtype('float64')"
+    raise ValueError(
+        f"Input {name} contains {what}. {name} must hold finite numbers. Got others in {where} "
+        f"instead; {MISSING_ADVICE.get(name, 'replace them or drop these rows')}."
+    )
+
+
+def _names(columns: list[Any] | None, shape: tuple[int, ...]) -> list[Any]:
+    """Return the names of the columns, or their numbers."""
+    return list(range(shape[-1])) if columns is None else columns
+
+
+def _advice(name: str) -> str:
+    """Return what to do with data that are no numbers."""
+    return ADVICE.get(name, "convert them to numbers")
+
+
+def _listed(names: list[str]) -> str:
+    """Join the first names."""
+    return ", ".join(names[:N_NAMED]) + (", ..." if len(names) > N_NAMED else "")
+
+
+def _shortened(cell: Any) -> str:
+    """Return how a cell is written, in at most 60 characters."""
+    text = repr(cell)
+    return text if len(text) <= 60 else f"{text[:57]}..."
