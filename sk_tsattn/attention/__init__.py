@@ -3,6 +3,7 @@
 from ._bahdanau import BahdanauScore
 from ._bottleneck._gate import BottleneckGate
 from ._bottleneck._network import BottleneckLSTM
+from ._bottleneck._sensitivity import gate_sensitivity
 from ._darnn import DARNN
 from ._dense import DenseCellGate, DenseFeatureGate, DenseTimeGate
 from ._encoder import PositionEmbedding, WindowLSTM
@@ -44,4 +45,5 @@ __all__ = [
     "VariableLSTM",
     "WindowLSTM",
     "attention_options",
+    "gate_sensitivity",
 ]

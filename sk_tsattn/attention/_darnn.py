@@ -26,13 +26,13 @@ class DARNN(nn.Module):
     num_layers : int, default=1
         LSTM layers of the encoder; those above the first are plain.
     dropout : float, default=0.0
-        Share of the values dropped between the layers and of the encoder's states.
+        Fraction of the values dropped between the layers and of the encoder's states.
     position_embedding : bool, default=True
         Put a learned vector of the step's position beside the encoder's input.
     target_feature : int, default=None
         Which column of X is the target's own history: the decoder reads it, as in the paper. It
         stays one of the driving series too, so that its feature attention is known. None: the
-        decoder runs on contexts alone.
+        decoder's inputs are the contexts alone.
     score_size, rescale
         See :class:`InputAttentionEncoder`.
 
@@ -112,7 +112,7 @@ class DARNN(nn.Module):
         return self._run(X, mask)[0]
 
     def attend(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Predict, and say what was attended to."""
+        """Predict, and return the attention weights that the mode defines."""
         prediction, alpha, beta = self._run(X, mask)
         if alpha is None:
             assert beta is not None
@@ -122,7 +122,7 @@ class DARNN(nn.Module):
         return prediction, attention_of_mode(beta[:, :, None] * alpha, "both")
 
     def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Give the prediction (B, O), α (B, T, F) and β_T (B, T), where the mode has them."""
+        """Return the prediction (B, O), α (B, T, F) and β_T (B, T), or None, by the mode."""
         X = zero_padding(X, mask)
         states, alpha = X, None
         if self.input_attention is not None:

@@ -2,8 +2,8 @@
 
 Every gate maps ``X (B, T, F), mask`` to ``(gated X, weights)``, both (B, T, F). The score layers
 start at zero, so training starts at uniform weights, and the gated input is scaled such that
-uniform weights leave it as it is; without that, a gate over 81 features would begin by dividing
-the input by 81.
+uniform weights leave it unchanged. Without that, a gate over 81 features would divide the input
+by 81 at first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class DenseTimeGate(nn.Module):
     """Weigh the steps of each feature by its own series, ``A = softmax_t(Xᵀ W + b)``.
 
     The score of a step of a feature is a linear form of that feature's whole window; the kernel
-    is shared by all features. The result is a gate: the products are not summed.
+    is the same for all features. The result is a gate: the products are not summed.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class DenseTimeGate(nn.Module):
         Average the weights over the features and use the mean for all of them
         (``SINGLE_ATTENTION_VECTOR``).
     rescale : bool, default=True
-        Multiply by the number of observed steps, so that uniform weights are the identity. False
-        gives the Keras block's output.
+        Multiply by the number of observed steps, so that uniform weights leave the input unchanged.
+        False gives the Keras block's output.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), weights (B, T, F), which sum
     to 1 over time for each feature.
@@ -80,14 +80,14 @@ class DenseFeatureGate(nn.Module):
         block repeats the mean ``input_dim`` times, where it takes ``time_steps``; here the number
         is right.)
     rescale : bool, default=True
-        Multiply by F, so that uniform weights are the identity. False gives the Keras block's
-        output.
+        Multiply by F, so that uniform weights leave the input unchanged. False gives the Keras
+        block's output.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), weights (B, T, F), which sum
     to 1 over the features at each observed step and are 0 at the others.
 
-    **Source**: the "feature" variant of ``attention_3d_block`` (PatientEz, 2020), to stand before
-    the LSTM: behind it, it would weigh hidden units. Its ``Dense(input_dim)`` carries over as
+    **Source**: the "feature" variant of ``attention_3d_block`` (PatientEz, 2020), placed before
+    the LSTM: after it, it would weigh hidden units. Its ``Dense(input_dim)`` carries over as
     ``score.weight = kernel.T``, ``score.bias = bias``.
 
     Examples
@@ -119,18 +119,19 @@ class DenseFeatureGate(nn.Module):
 class DenseCellGate(nn.Module):
     """Weigh every cell by the product of a time and a feature gate, ``X ⊙ A_time ⊙ A_feature``.
 
-    Both gates look at the raw input. Their product is no joint distribution (its sum lies
-    anywhere up to ``min(T, F)``): divide by its sum to report it.
+    Both gates depend on the raw input. Their product is not a joint distribution (its sum is at
+    most ``min(T, F)``); it is divided by its sum where it is reported.
 
     Parameters
     ----------
     n_timesteps, n_features : int
         T and F.
     shared : bool, default=False
-        Share each gate along its other axis, see :class:`DenseTimeGate` and
+        Average each gate along its other axis, see :class:`DenseTimeGate` and
         :class:`DenseFeatureGate`.
     rescale : bool, default=True
-        Multiply by F and the number of observed steps, so that uniform weights are the identity.
+        Multiply by F and the number of observed steps, so that uniform weights leave the input
+        unchanged.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), weights (B, T, F).
 

@@ -9,11 +9,11 @@ from ._padding import newest_last, observed_first
 
 
 class PositionEmbedding(nn.Module):
-    """Set a learned vector beside every step's input: ``[x_t; p_t]``.
+    """Concatenate a learned vector to every step's input: ``[x_t; p_t]``.
 
-    An LSTM that reads a window cannot count well enough to find a fixed step of it; with p_t it
-    need not. Positions are relative to the newest step (the last row of ``weight``), so they stay
-    right for windows with left padding.
+    An LSTM cannot count well enough to find a fixed step of a window; with p_t it need not.
+    Positions are relative to the newest step (the last row of ``weight``), so they stay valid for
+    windows with left padding.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ class WindowLSTM(nn.Module):
     """LSTM states of a window, ``h_1 … h_T = LSTM([x_1; p_1] … [x_T; p_T])``.
 
     ``nn.LSTM`` cannot skip padding at the old end. Each window is therefore rolled until its
-    observed steps come first, and the states are rolled back; what stands in the padding never
-    reaches an observed state.
+    observed steps come first, and the states are rolled back: padding does not affect the state
+    of an observed step.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ class WindowLSTM(nn.Module):
     hidden_size : int, default=32
         H, the size of a state.
     num_layers : int, default=1
-        LSTM layers on top of each other.
+        Number of stacked LSTM layers.
     dropout : float, default=0.0
-        Share of the values dropped between the layers; no effect with one layer.
+        Fraction of the values dropped between the layers; no effect with one layer.
     position_embedding : bool, default=True
-        Put a :class:`PositionEmbedding` beside the input.
+        Concatenate a :class:`PositionEmbedding` to the input.
 
-    **Shape**: (B, T, K), mask (B, T) or None → states (B, T, H). With a mask, states at padded
-    steps are meaningless.
+    **Shape**: (B, T, K), mask (B, T) or None → states (B, T, H). States at padded steps
+    are undefined.
 
     Examples
     --------
@@ -95,6 +95,7 @@ class WindowLSTM(nn.Module):
         if self.position is not None:
             X = self.position(X)  # (B, T, K + P)
         if mask is None:
-            return self.lstm(X)[0]  # (B, T, H)
+            states: Tensor = self.lstm(X)[0]  # (B, T, H)
+            return states
         states, _ = self.lstm(observed_first(X, mask))
         return newest_last(states, mask)  # (B, T, H)

@@ -1,4 +1,4 @@
-"""Attention with a learned query: HAN's word context vector."""
+"""Attention with a learned query, as in hierarchical attention networks (HAN)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ._padding import masked_softmax
 
 
 class HANScore(nn.Module):
-    """Weigh items by a query that is a parameter, ``α = softmax_l(u_wᵀ tanh(W k_l + b))``.
+    """Weigh items by a learned query u_w, ``α = softmax_l(u_wᵀ tanh(W k_l + b))``.
 
-    What matters is the same question for every window, asked of its own contents.
+    The query is a parameter: the same for all windows.
 
     Parameters
     ----------
@@ -20,8 +20,8 @@ class HANScore(nn.Module):
     score_size : int, default=None
         Size S of the tanh layer; None takes ``key_size``.
 
-    **Shape**: keys (B, L, K), mask (B, L) or None → weights (B, L). A ``query`` may be passed, as
-    to the other scores, and is not looked at.
+    **Shape**: keys (B, L, K), mask (B, L) or None → weights (B, L). A ``query`` may be passed,
+    as to the other scores, and is ignored.
 
     **Source**: Yang et al. 2016, eq. 5 and 6. A Keras layer with ``Dense(S, activation="tanh")``
     and a vector u_w (S,) carries over as ``key.weight = kernel.T``, ``key.bias = bias``,

@@ -19,7 +19,7 @@ def _uniform(*shape: int, bound: float) -> nn.Parameter:
 
 
 class VariableLSTM(nn.Module):
-    """Run one LSTM per variable, ``h̃_t`` (F, d), whose row n holds what variable n tells.
+    """Run one LSTM per variable, ``h̃_t`` (F, d), whose row n is the state of variable n.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class VariableLSTM(nn.Module):
     variable_size : int
         d, units per variable.
     variant : {"tensor", "full"}, default="tensor"
-        ``"tensor"``: each variable's gates see that variable alone, so that row n knows no other.
+        ``"tensor"``: each variable's gates see that variable alone; row n depends on no other.
         ``"full"``: gates see all variables (``3 F d × F (d + I)`` weights), the update alone keeps
         them apart.
     n_steps_embedded : int, default=0
@@ -63,7 +63,7 @@ class VariableLSTM(nn.Module):
         F, d = n_features, variable_size
         self.variable_size = d
         self.variant = variant
-        n_own = 4 if variant == "tensor" else 1  # what a variable computes alone: i, f, o, j or j
+        n_own = 4 if variant == "tensor" else 1  # computed from a variable alone: i, f, o, j, or j
         bound = d**-0.5
         self.weight = _uniform(F, n_own * d, input_size + d, bound=bound)
         self.bias = _uniform(F, n_own * d, 1, bound=bound)
@@ -96,7 +96,7 @@ class VariableLSTM(nn.Module):
             i, f, o, j = own.chunk(4, dim=1)  # (F, d, B) each
             c = f.sigmoid() * c + i.sigmoid() * j.tanh()  # eq. 3, 6
             h = o.sigmoid() * c.tanh()  # eq. 4, 7
-            if mask is not None:  # nothing has happened before the first observed step
+            if mask is not None:  # the state is 0 before the first observed step
                 h, c = h * mask[:, t], c * mask[:, t]
             states.append(h)
         return torch.stack(states)  # (T, F, d, B)
@@ -114,14 +114,14 @@ class IMVLSTM(nn.Module):
     n_timesteps, n_features, n_outputs : int
         T, F and O.
     attention_mode : {"time", "feature", "both"}, default="both"
-        ``"both"`` is the paper. ``"time"`` gives all variables the same share (β = 1 / F),
+        ``"both"`` is the paper. ``"time"`` weighs all variables equally (β = 1 / F),
         ``"feature"`` leaves g out and reads h_T^n alone.
     hidden_size : int, default=32
-        Sets ``variable_size`` where that is None.
+        Sets ``variable_size`` if that is None.
     num_layers : int, default=1
         Variable-wise LSTM layers on top of each other; the paper has one.
     dropout : float, default=0.0
-        Share of the values dropped between the layers and before the mixture.
+        Fraction of the values dropped between the layers and before the mixture.
     position_embedding : bool, default=True
         Put a learned vector of the step's position beside every variable's input.
     variable_size : int, default=None
@@ -189,7 +189,7 @@ class IMVLSTM(nn.Module):
         return self.attend(X, mask)[0]
 
     def attend(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Predict, and say what was attended to."""
+        """Predict, and return the attention weights that the mode defines."""
         B, T, F = X.shape
         states = zero_padding(X, mask).permute(1, 2, 0)[:, :, None, :]  # (T, F, 1, B)
         for number, layer in enumerate(self.layers):

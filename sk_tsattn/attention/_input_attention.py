@@ -30,7 +30,8 @@ class InputAttentionEncoder(nn.Module):
     score_size : int, default=None
         Number S of tanh units; None takes T, as the paper does.
     rescale : bool, default=True
-        Multiply α_t ⊙ x_t by F, so that uniform weights are the identity; False is the paper.
+        Multiply α_t ⊙ x_t by F, so that uniform weights leave the input unchanged; False is the
+        paper.
     position_embedding : bool, default=True
         Put a learned vector of the step's position beside α_t ⊙ x_t; False is the paper.
 
@@ -80,23 +81,23 @@ class InputAttentionEncoder(nn.Module):
         X = zero_padding(X, mask)
         series = X.permute(1, 2, 0).contiguous()  # (T, F, B)
         inputs = series * F if self.rescale else series
-        # Before the loop: U_e x^k, the same at every step, and the doubling of what enters a tanh.
+        # Before the loop: U_e x^k, the same at every step; the arguments of tanh are doubled.
         keys = torch.mm(2 * self.series.weight, series.flatten(1)).view(-1, F, B)  # (S, F, B)
         w_e, v_e = 2 * self.state.weight, 2 * self.value.weight  # (S, 2H), (1, S)
         bias = self.gates.bias[:, None].expand(-1, T)  # (4H, T)
         if self.position is not None and self.position_gates is not None:
             bias = bias + self.position_gates @ self.position.weight.t()
-        biases = double_g(bias).split(1, dim=1)
-        w_x, w_h = double_g(self.gates.weight).split([F, self.hidden_size], dim=1)
+        biases = torch.split(double_g(bias), 1, dim=1)
+        w_x, w_h = torch.split(double_g(self.gates.weight), [F, self.hidden_size], dim=1)
         s = X.new_zeros(self.hidden_size, B)
-        query, past = None, biases[0]  # what the last state, zero so far, says to the next step
+        query, past = None, biases[0]  # terms of the previous state, which is zero at first
         states, weights = [], []
         for t in range(T):
             logits = additive_logits(query, keys, v_e)  # eq. 8: (F, B)
             alpha = masked_softmax(logits, None, dim=0)  # eq. 9: (F, B)
             gates = torch.addmm(past, w_x, alpha * inputs[t])  # eq. 10: W [x̃; h] + b (4H, B)
             h, s = lstm_update(gates, s)  # eq. 3 to 7, 11
-            if mask is not None:  # nothing has happened before the first observed step
+            if mask is not None:  # the state is 0 before the first observed step
                 h, s, alpha = h * mask[:, t], s * mask[:, t], alpha * mask[:, t]
             if t + 1 < T:
                 query = torch.mm(w_e, torch.cat([h, s]))  # W_e [h; s]: (S, B)

@@ -23,7 +23,7 @@ __all__ = ["ATTENTION_MODES", "AttentionLSTM", "build_network"]
 
 
 class AttentionLSTM(nn.Module):
-    """Predict from a window with an LSTM, with attention before it, behind it, or both.
+    """Predict from a window with an LSTM, with attention before it, after it, or both.
 
     ``X → gate → [x̃_t; p_t] → LSTM → readout → linear head``. Without a gate the LSTM reads X
     itself; without a readout the head reads the newest state.
@@ -41,14 +41,14 @@ class AttentionLSTM(nn.Module):
         states (B, T, H), mask → (B, ``readout.output_size``), weights (B, T), as in
         :class:`~sk_tsattn.attention.ScoreReadout`.
     hidden_size, num_layers : int
-        Size H of the LSTM's states, and how many layers it has.
+        Size H of the LSTM's states, and number of its layers.
     dropout : float, default=0.0
-        Share of the values dropped between LSTM layers and before the head.
+        Fraction of the values dropped between LSTM layers and before the head.
     position_embedding : bool, default=True
-        Put a learned vector of the step's position beside the LSTM's input.
+        Concatenate a learned vector of the step's position to the LSTM's input.
 
     **Shape**: X (B, T, F), mask (B, T) or None → (B, O). ``mask`` is True where a step was
-    observed; padding lies at the old end, has no influence, and gets zero weight.
+    observed; padding is at the old end, has no influence, and gets zero weight.
 
     Examples
     --------
@@ -95,10 +95,10 @@ class AttentionLSTM(nn.Module):
         return self._run(X, mask)[0]
 
     def attend(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Predict, and say what was attended to.
+        """Predict, and return the attention weights that the mode defines.
 
-        The weights are distributions, one per sample: "time" (B, T), "feature" (B, F), and in
-        mode "both" also "cell" (B, T, F), of which the other two are the marginals.
+        Each is a distribution per sample: "time" (B, T), "feature" (B, F), and in mode "both" also
+        "cell" (B, T, F), of which the other two are the marginals.
         """
         prediction, gate_weights, time = self._run(X, mask)
         if self.attention_mode is None:
@@ -108,12 +108,12 @@ class AttentionLSTM(nn.Module):
             return prediction, {"time": time}
         cell = cell_attention(gate_weights, mask)  # (B, T, F)
         if time is not None:  # p(t, f) = p(t) p(f | t)
-            of_step = cell.sum(dim=2, keepdim=True)
-            cell = time[:, :, None] * cell / of_step.clamp_min(torch.finfo(cell.dtype).tiny)
+            total = cell.sum(dim=2, keepdim=True)  # of a step
+            cell = time[:, :, None] * cell / total.clamp_min(torch.finfo(cell.dtype).tiny)
         return prediction, attention_of_mode(cell, self.attention_mode)
 
     def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Give the prediction, and the weights of the gate (B, T, F) and the readout (B, T)."""
+        """Return the prediction, and the weights of the gate (B, T, F) and the readout (B, T)."""
         X = zero_padding(X, mask)
         gate_weights = time = None
         if self.gate is not None:
@@ -136,7 +136,7 @@ def build_network(
     num_layers: int = 1,
     dropout: float = 0.0,
     position_embedding: bool = True,
-    attention_params: dict | None = None,
+    attention_params: dict[str, Any] | None = None,
 ) -> nn.Module:
     """Build the network of a mechanism in a mode.
 
@@ -145,7 +145,7 @@ def build_network(
     attention : str
         A key of :data:`~sk_tsattn.attention.ATTENTION_MECHANISMS`.
     attention_mode : {"time", "feature", "both"} or None
-        What is attended to; None gives the plain LSTM.
+        Axis of the attention; None builds the plain LSTM.
     n_timesteps, n_features, n_outputs : int
         T, F and O.
     hidden_size, num_layers, dropout, position_embedding
@@ -208,8 +208,10 @@ def build_network(
     return AttentionLSTM(**arguments, gate=gate, readout=readout)  # type: ignore[arg-type]
 
 
-def _construct(cls: type[nn.Module], arguments: dict, options: dict) -> nn.Module:
-    """Call a class with the arguments that its constructor names and the options that it has."""
+def _construct(
+    cls: type[nn.Module], arguments: dict[str, Any], options: dict[str, Any]
+) -> nn.Module:
+    """Build a module with those of the arguments and options that its constructor names."""
     named = inspect.signature(cls).parameters
     given = {name: value for name, value in arguments.items() if name in named}
     given |= {name: options[name] for name in options_of(cls) if name in options}

@@ -1,4 +1,4 @@
-"""From what a mechanism weighs to distributions over cells, steps and features."""
+"""Normalise the weights of a mechanism to distributions over cells, steps and features."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from ._padding import zero_padding
 def cell_attention(weights: Tensor, mask: Tensor | None = None) -> Tensor:
     """Normalise non-negative ``weights`` (B, T, F) to a distribution over the observed cells.
 
-    A weight of 0 stays exactly 0; but a window whose weights are all 0 has uniform attention, not a
-    division by zero.
+    A weight of 0 stays exactly 0. A window whose weights are all 0 gets uniform attention.
     """
     weights = zero_padding(weights, mask)
     total = weights.sum(dim=(1, 2), keepdim=True)  # (B, 1, 1)
@@ -21,7 +20,7 @@ def cell_attention(weights: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def attention_of_mode(cell: Tensor, attention_mode: str) -> dict[str, Tensor]:
-    """Give the marginals of ``cell`` (B, T, F) that a mode defines.
+    """Return the marginals of ``cell`` (B, T, F) that a mode defines.
 
     ``"time"``: {"time": (B, T)}. ``"feature"``: {"feature": (B, F)}. ``"both"``: these two and
     {"cell": (B, T, F)}.

@@ -1,7 +1,7 @@
-"""Left padding: how a window with fewer observed steps than the others takes part in a batch.
+"""Left padding: windows with fewer observed steps than others, in one batch.
 
 A ``mask`` (B, T) is True where a step was observed. Padding lies at the old end only, so the
-newest step, index T-1, is always observed. ``mask=None`` says that everything was observed.
+newest step, index T-1, is always observed. With ``mask=None`` all steps are observed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from ._uniform import override_logits
 
 
 def zero_padding(X: Tensor, mask: Tensor | None) -> Tensor:
-    """Set the padded steps of ``X`` (B, T, F) to zero, whatever stood there (NaN too)."""
+    """Set the padded steps of ``X`` (B, T, F) to zero, even if they are NaN."""
     return X if mask is None else X.masked_fill(~mask[:, :, None], 0.0)
 
 
 def masked_softmax(logits: Tensor, mask: Tensor | None, dim: int) -> Tensor:
-    """Softmax over the observed items; a padded item gets exactly zero.
+    """Return the softmax over the observed items; padded items get exactly zero.
 
-    All attention goes through it, so that :func:`uniform_attention` reaches all of it.
+    Every softmax of attention uses this function, so that ``uniform_attention`` affects all.
     """
     logits = override_logits(logits)
     if mask is not None:
@@ -29,12 +29,12 @@ def masked_softmax(logits: Tensor, mask: Tensor | None, dim: int) -> Tensor:
 
 
 def n_observed(X: Tensor, mask: Tensor | None) -> Tensor | int:
-    """Count the observed steps: T, or one number per sample, (B, 1, 1)."""
+    """Return the number of observed steps: T, or one number per sample, (B, 1, 1)."""
     return X.shape[1] if mask is None else mask.sum(dim=1)[:, None, None]
 
 
 def masked_mean(X: Tensor, mask: Tensor | None) -> Tensor:
-    """Average (B, T, K) over the observed steps: (B, 1, K)."""
+    """Return the mean of (B, T, K) over the observed steps, (B, 1, K)."""
     return zero_padding(X, mask).sum(dim=1, keepdim=True) / n_observed(X, mask)
 
 

@@ -1,19 +1,19 @@
-"""Which mechanism does what in which attention mode: the single list of them.
+"""The registry of attention mechanisms: what each is made of in each attention mode.
 
 A mechanism is a line of ``ATTENTION_MECHANISMS``, ``{mode: {place: class}}``. The places are
 
 ``"gate"``
     Before the LSTM: X (B, T, F), mask → gated X (B, T, F), weights (B, T, F).
 ``"feature_score"``
-    The same, by a score whose keys are the series of the features.
+    The same, computed by a score whose keys are the series of the features.
 ``"readout"``
-    Behind the LSTM: states (B, T, H), mask → (B, output_size), weights (B, T).
+    After the LSTM: states (B, T, H), mask → (B, output_size), weights (B, T).
 ``"time_score"``
-    The same, by a score whose keys are the states and whose query is the newest of them.
+    The same, computed by a score whose keys are the states and whose query is the newest state.
 ``"network"``
     The whole network, built with the keywords of ``build_network``.
 
-A class is given those of ``build_network``'s arguments that its constructor names. The other
+A class gets those of ``build_network``'s arguments that its constructor names. The other
 keyword-only parameters of its constructor are the user's options, ``attention_params``. Options of
 a mechanism's training, which no module takes, are in ``TRAINING_OPTIONS``.
 """
@@ -93,13 +93,13 @@ ATTENTION_MECHANISMS: dict[str, dict[str, dict[str, type[nn.Module]]]] = {
 # Options of a mechanism's training and their defaults. All are numbers >= 0.
 TRAINING_OPTIONS: dict[str, dict[str, float]] = {"bottleneck": {"tolerance": 0.01}}
 
-# What a score stands in, by place.
+# The module that uses a score, by place.
 SCORE_PLACES: dict[str, type[nn.Module]] = {
     "feature_score": ScoreFeatureGate,
     "time_score": ScoreReadout,
 }
 
-# Arguments of build_network: sizes and switches that a constructor may name, never options.
+# Arguments of build_network. A constructor may name them; they are not options.
 NETWORK_ARGUMENTS = frozenset(
     {
         "attention_mode",
@@ -115,7 +115,7 @@ NETWORK_ARGUMENTS = frozenset(
 
 
 def options_of(cls: type[nn.Module]) -> list[str]:
-    """Name the options of a class: its keyword-only parameters that are no network arguments."""
+    """Return the options of a class: its keyword-only parameters, except network arguments."""
     return [
         name
         for name, parameter in inspect.signature(cls).parameters.items()
@@ -124,7 +124,7 @@ def options_of(cls: type[nn.Module]) -> list[str]:
 
 
 def attention_options(attention: str) -> list[str]:
-    """Name the options that ``attention_params`` may have for a mechanism, over all its modes.
+    """Return the keys that ``attention_params`` may have for a mechanism, over all its modes.
 
     A mode ignores the options of the others, so that a grid over ``attention_mode`` can keep them.
     """
@@ -138,12 +138,12 @@ def attention_options(attention: str) -> list[str]:
 
 
 def attention_places(attention: str, attention_mode: str) -> dict[str, type[nn.Module]]:
-    """Look up what a mechanism is made of in a mode.
+    """Return the modules of a mechanism in a mode, by place.
 
     Raises
     ------
     ValueError
-        If there is no such mechanism or mode, or the mechanism means nothing in the mode.
+        If the mechanism or the mode does not exist, or the mechanism is not defined in the mode.
     """
     modes = _modes(attention)
     if attention_mode not in ATTENTION_MODES:
@@ -166,7 +166,7 @@ def attention_places(attention: str, attention_mode: str) -> dict[str, type[nn.M
 def training_options(
     attention: str, attention_params: dict[str, Any] | None = None
 ) -> dict[str, float]:
-    """Return the options of a mechanism's training, with defaults for those that are not given."""
+    """Return the options of a mechanism's training, completed by their defaults."""
     given = attention_params or {}
     defaults = TRAINING_OPTIONS.get(attention, {})
     return {name: given.get(name, default) for name, default in defaults.items()}

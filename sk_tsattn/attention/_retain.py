@@ -1,4 +1,4 @@
-"""RETAIN: a linear model whose coefficients two reverse-time RNNs write for each window."""
+"""RETAIN: a linear model whose coefficients two reverse-time RNNs compute for each window."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class RETAIN(nn.Module):
     """Predict by ``W Σ_t α_t β_t ⊙ v_t + b`` with ``v_t = W_emb x_t``: exact contributions.
 
     α_t weighs steps (a softmax over time), β_t ∈ (-1, 1)^H weighs the directions of the embedding
-    (signed). Both come from RNNs that read the window from its newest step backwards. Given them
-    the prediction is linear in x, so that each cell's share of it is known exactly.
+    (signed). Both come from RNNs that read the window from its newest step backwards. Given α
+    and β the prediction is linear in x, so each cell's contribution to it is exact.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ class RETAIN(nn.Module):
     num_layers : int, default=1
         Layers of each RNN.
     dropout : float, default=0.0
-        Share of the values dropped between these layers and of the context.
+        Fraction of the values dropped between these layers and of the context.
     position_embedding : bool, default=True
-        Put a learned vector of the step's position beside the RNNs' input, where it steers α and
-        β and leaves the contributions exact.
+        Put a learned vector of the step's position beside the RNNs' input. It affects α and β;
+        the contributions stay exact.
 
     **Shape**: X (B, T, F), mask (B, T) or None → (B, O). Attention is α in mode "time", otherwise
     the absolute contributions of the cells, divided by their sum.
@@ -85,10 +85,11 @@ class RETAIN(nn.Module):
         embedded = self.embed(X)  # step 1: v_t (B, T, H)
         alpha, beta = self._coefficients(embedded, mask)
         context = (alpha * beta * embedded).sum(dim=1)  # step 4: c (B, H)
-        return self.head(self.dropout(context))  # step 5: (B, O)
+        prediction: Tensor = self.head(self.dropout(context))  # step 5: (B, O)
+        return prediction
 
     def attend(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Predict, and say what was attended to."""
+        """Predict, and return the attention weights that the mode defines."""
         prediction = self.forward(X, mask)
         if self.attention_mode == "time":
             alpha, _ = self._coefficients(self.embed(zero_padding(X, mask)), mask)
@@ -97,15 +98,15 @@ class RETAIN(nn.Module):
         return prediction, attention_of_mode(cell_attention(size, mask), self.attention_mode)
 
     def contributions(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Split the prediction: (B, T, F, O), whose sum over cells plus ``head.bias`` it is."""
+        """Return contributions (B, T, F, O): prediction = their sum over cells + ``head.bias``."""
         X = zero_padding(X, mask)
         alpha, beta = self._coefficients(self.embed(X), mask)
         # ω(y, x_{t,k}) = α_t W (β_t ⊙ W_emb[:, k]) x_{t,k}
-        of_unit = (alpha * beta)[:, :, None, :] * self.head.weight  # (B, T, O, H)
-        return (of_unit @ self.embed.weight).transpose(2, 3) * X[:, :, :, None]
+        weight = (alpha * beta)[:, :, None, :] * self.head.weight  # (B, T, O, H)
+        return (weight @ self.embed.weight).transpose(2, 3) * X[:, :, :, None]
 
     def _coefficients(self, embedded: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Steps 2 and 3: α (B, T, 1) and β (B, T, H), or (B, T, 1) of ones in mode "time"."""
+        """Compute steps 2 and 3: α (B, T, 1) and β (B, T, H), (B, T, 1) in mode "time"."""
         B, T, _ = embedded.shape
         inputs = embedded if self.position is None else self.position(embedded)
         backwards = inputs.flip(1)  # newest first, padding last

@@ -1,8 +1,8 @@
 """Self-attention over time steps and over features, reported as attention received.
 
-In ``A = softmax_rows(Q Kᵀ / √d)`` the rows sum to 1 and say nothing about importance: every token
-attends to as much as any other. What differs is how much a token is attended *to*, the column
-mean. It has an exact meaning, since the mean of the attended tokens is the values weighted by it:
+In ``A = softmax_rows(Q Kᵀ / √d)`` every row sums to 1, so rows do not show importance. Columns do:
+the column mean is the attention that a token receives. The mean of the attended tokens is the
+values weighted by it:
 ``mean_i (A V)_i = Σ_j received_j v_j``.
 """
 
@@ -15,7 +15,7 @@ from ._padding import masked_softmax, zero_padding
 
 
 class SelfAttention(nn.Module):
-    """Let every token attend to every other, ``softmax(Q_h K_hᵀ / √d)`` for each head h.
+    """Compute the attention of tokens to each other, ``softmax(Q_h K_hᵀ / √d)`` for each head h.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class SelfAttention(nn.Module):
 
 
 def attention_received(maps: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Average maps (B, N, L, L) over the queries that exist: (B, N, L), summing to 1 over L."""
+    """Return the mean of maps (B, N, L, L) over the observed queries, (B, N, L); sums to 1."""
     if mask is None:
         return maps.mean(dim=2)
     observed = mask[:, None, :, None]  # (B, 1, L, 1)
@@ -66,9 +66,9 @@ def attention_received(maps: Tensor, mask: Tensor | None = None) -> Tensor:
 class SelfReadout(nn.Module):
     """Let the states of a window attend to each other, then pool, ``W_o [Σ_t r_t^h v_t^h]_h``.
 
-    The LSTM stands below: its states carry order and position, which self-attention alone does
-    not see, and the mean over all queries leaves ``r``, the attention received, as the only way
-    from a state to the prediction.
+    The states of the LSTM carry order and position, to which self-attention alone is invariant.
+    After the mean over all queries, a state affects the prediction only through ``r``, the
+    attention received.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class SelfFeatureGate(nn.Module):
     token_size : int, default=32
         E, the size of a token.
     rescale : bool, default=True
-        Multiply by F, so that uniform weights are the identity.
+        Multiply by F, so that uniform weights leave the input unchanged.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), weights (B, T, F): attention
     received, mean over heads, the same at each observed step and 0 at the others.

@@ -1,4 +1,4 @@
-"""The feature attention of a stacked network: asked by an LSTM, answered on the input."""
+"""The feature attention of a stacked network: an LSTM's states weigh the features of the input."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class StackedFeatureGate(nn.Module):
     """Weigh the features of each step by an LSTM's state, ``A_t = softmax_f(W h_t + b)``.
 
     The first half of LSTM → attention → LSTM → attention. The usual way of stacking them weighs
-    hidden units, which have no names, and leaves no path from a weight to a feature. Here the
-    first LSTM only asks: its state at t weighs the *features* of step t. The second LSTM reads
-    nothing but the input so weighed; a readout over its states then weighs the *time steps*.
+    hidden units, and no weight belongs to a feature. Here the first LSTM is only the query: its
+    state at t weighs the *features* of step t. The second LSTM reads only the weighted input; a
+    readout over its states then weighs the *time steps*.
 
-    :class:`DenseFeatureGate` is the case ``h_t = x_t``; :class:`InputAttentionEncoder` lets the
-    second LSTM's own state ask, and pays with a loop over time. It starts uniform.
+    :class:`DenseFeatureGate` is the case ``h_t = x_t``. In :class:`InputAttentionEncoder` the query
+    is the second LSTM's own state, which needs a loop over time. Weights start uniform.
 
     Parameters
     ----------
@@ -28,11 +28,11 @@ class StackedFeatureGate(nn.Module):
     position_embedding : bool, default=True
         Put a learned vector of the step's position beside the first LSTM's input.
     rescale : bool, default=True
-        Multiply by F, so that uniform weights are the identity.
+        Multiply by F, so that uniform weights leave the input unchanged.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), weights (B, T, F), which sum
     to 1 over the features at each observed step and are 0 at the others. They are causal: those of
-    step t see steps 1 to t.
+    step t depend on steps 1 to t.
 
     **Source**: what the question's generated model (LSTM(64) → block → LSTM(32) → block) set out
     to do and cannot: its shapes do not fit for any T. A Keras ``LSTM(H)`` and

@@ -1,4 +1,4 @@
-"""DA-RNN's second stage: a decoder LSTM that looks back at all encoder states at every step.
+"""DA-RNN's second stage: a decoder LSTM that attends to all encoder states at every step.
 
 In the loop the batch is the last axis. Equation numbers are those of Qin et al. 2017.
 """
@@ -13,7 +13,7 @@ from ._recurrence import additive_logits, double_g, lstm_linear, lstm_update
 
 
 class TemporalAttentionDecoder(nn.Module):
-    """Predict from encoder states by an LSTM that looks back at all of them at every step.
+    """Predict from encoder states by an LSTM that attends to all of them at every step.
 
     ``l_t^i = v_dᵀ tanh(W_d [d_{t-1}; s'_{t-1}] + U_d h_i)``, ``β_t = softmax_i l_t``,
     ``c_t = Σ_i β_t^i h_i``, ``ỹ_t = w̃ᵀ [y_t; c_t] + b̃``, ``d_t = LSTM(ỹ_t, d_{t-1})``, and at the
@@ -21,7 +21,7 @@ class TemporalAttentionDecoder(nn.Module):
 
     A window ends with y_T, the newest known target, where the paper knows y_1 … y_{T-1} and
     predicts y_T; so the history enters without the paper's shift by one step. Without a history
-    the decoder runs on contexts alone.
+    the decoder's inputs are the contexts alone.
 
     Parameters
     ----------
@@ -64,10 +64,11 @@ class TemporalAttentionDecoder(nn.Module):
         B, T, H = states.shape
         encoded = states.permute(2, 1, 0).contiguous()  # h_i: (H, T, B)
         # Before the loop: U_d h_i and w̃_cᵀ h_i, the same at every step (the mean of the latter
-        # under β is w̃_cᵀ c), and the doubling of what enters a tanh.
+        # under β is w̃_cᵀ c), and the doubling of the arguments of tanh.
         keys = torch.mm(2 * self.key.weight, encoded.flatten(1)).view(H, T, B)
         w_d, v_d = 2 * self.state.weight, 2 * self.value.weight  # (H, 2H), (1, H)
-        w_c, w_y = self.combine.weight.split([H, self.combine.in_features - H], dim=1)
+        sizes = [H, self.combine.in_features - H]
+        w_c, w_y = torch.split(self.combine.weight, sizes, dim=1)
         inputs = torch.addmm(self.combine.bias, w_c, encoded.flatten(1)).view(T, B)
         weight, bias = double_g(self.gates.weight), double_g(self.gates.bias)[:, None]
         observed = None if mask is None else mask.t()  # (T, B)
@@ -82,7 +83,7 @@ class TemporalAttentionDecoder(nn.Module):
                 y = y + w_y * history[:, t]
             gates = torch.addmm(bias, weight, torch.cat([y, d]))  # W [ỹ; d] + b: (4H, B)
             d, s = lstm_update(gates, s)  # eq. 16 to 21
-            if mask is not None:  # nothing has happened before the first observed step
+            if mask is not None:  # the state is 0 before the first observed step
                 d, s = d * mask[:, t], s * mask[:, t]
         context = (beta * encoded).sum(dim=1)  # eq. 14: c_T (H, B)
         prediction = self.output(self.hidden(torch.cat([d, context]).t()))  # eq. 22: (B, O)

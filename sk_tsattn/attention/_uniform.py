@@ -1,10 +1,10 @@
-"""The switch that makes all attention uniform: what would a fitted network say without its weights?
+"""Make all attention uniform: what would a fitted network predict without its weights?
 
-Inside ``with uniform_attention():`` every weight is the mean of the weights it stands among, and
-everything else is computed as always. Weights of a softmax have the mean ``1 / L`` over their L
-observed items; gates and RETAIN's β, which need not sum to one, have a mean of their own in each
-window, over its observed cells. A new mechanism takes part by making its weights with
-``masked_softmax``, or by passing what is no softmax through :func:`override_gates`.
+Inside ``with uniform_attention():`` every weight is replaced by a mean, and everything else is
+computed as before. The weights of a softmax become ``1 / L`` over their L observed items. Gates and
+RETAIN's β, which need not sum to 1, become their mean over the observed cells of the window. A new
+mechanism is included if it computes its weights with ``masked_softmax``, or passes other weights
+through :func:`override_gates`.
 """
 
 from __future__ import annotations
@@ -33,20 +33,18 @@ _USE: ContextVar[UniformUse | None] = ContextVar("uniform_attention", default=No
 def uniform_attention() -> Iterator[UniformUse]:
     """Make the attention of all networks of this library uniform inside a ``with`` block.
 
-    Each weight becomes the mean of those it stands among: ``1 / L`` over L observed items for the
-    softmaxes, the window's own mean over its observed cells for gates (and, for RETAIN's β, over
-    the observed steps and the directions of the embedding). Padding keeps weight zero. Weights,
-    parameters and the global random states of the estimator are left alone, and behind the block
-    it predicts as before, bit for bit.
+    Weights of a softmax become ``1 / L`` over L observed items. Gates become the window's mean over
+    its observed cells (RETAIN's β: over the observed steps and the directions of the embedding).
+    Padding keeps weight zero. Parameters and global random states are not changed: after the
+    block, predictions are the same bits as before it.
 
-    The switch holds in the thread (and the asynchronous task) that has set it, and nowhere else:
-    neither in threads running beside it nor in worker processes.
+    It affects the current thread (and asynchronous task) only, not other threads or worker
+    processes.
 
     Yields
     ------
     use : UniformUse
-        Its ``n_uses`` counts how often weights were made uniform, so that a caller can tell
-        whether any attention was computed at all.
+        ``n_uses`` counts how often weights were made uniform: 0 if no attention was computed.
 
     See Also
     --------
@@ -71,7 +69,7 @@ def uniform_attention() -> Iterator[UniformUse]:
 
 
 def override_logits(logits: Tensor) -> Tensor:
-    """Return ``logits``, or where attention is to be uniform zeros, whose softmax is 1 / L."""
+    """Return ``logits``, or inside ``uniform_attention`` zeros, whose softmax is 1 / L."""
     use = _USE.get()
     if use is None:
         return logits
@@ -80,9 +78,9 @@ def override_logits(logits: Tensor) -> Tensor:
 
 
 def override_gates(gates: Tensor, mask: Tensor | None) -> Tensor:
-    """Return ``gates`` (B, T, K), or where attention is to be uniform each window's mean of them.
+    """Return ``gates`` (B, T, K), or inside ``uniform_attention`` their mean in each window.
 
-    The mean is that over the observed steps and K; padded steps get zero.
+    The mean is over the observed steps and K; padded steps get zero.
     """
     use = _USE.get()
     if use is None:

@@ -1,7 +1,7 @@
-"""Where a score stands: as a readout over the states of an LSTM, or as a gate over features.
+"""The two uses of a score: as a readout over the states of an LSTM, or as a gate on features.
 
 A score maps ``keys (B, L, K), query (B, Q), mask`` to ``weights (B, L)``: non-negative, summing to
-1 over the L items. The items are the T steps in one place and the F features in the other.
+1 over the L items. The items are the T steps in the readout and the F features in the gate.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class ScoreFeatureGate(nn.Module):
     """Weigh features by their series, ``x̃_{t,f} = F α_f x_{t,f}``.
 
     ``α = score(series of each feature, query)``: one key per feature, its T values in the window.
-    A score looks at contents alone; it cannot prefer a feature for its name. It starts uniform.
+    A score depends on the contents alone, not on which feature they belong to. Weights start
+    uniform.
 
     Parameters
     ----------
@@ -67,17 +68,16 @@ class ScoreFeatureGate(nn.Module):
         keys (B, F, T), query → weights (B, F); see :class:`LuongScore`. Its ``zero_()`` is called
         if it has one.
     query : {"newest", "mean"}, default="newest"
-        ``"newest"``: the newest observation x_T (B, F), which tells what state the system is in.
-        ``"mean"``: the mean series of the features (B, T), what they have in common; it lives in
-        the keys' space, as ``score="dot"`` asks for.
+        ``"newest"``: the newest observation x_T (B, F). ``"mean"``: the mean series of the features
+        (B, T), which has the size of the keys, as ``score="dot"`` requires.
     rescale : bool, default=True
-        Multiply by F, so that uniform weights are the identity.
+        Multiply by F, so that uniform weights leave the input unchanged.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), weights (B, T, F), which sum
     to 1 over the features at each observed step and are 0 at the others.
 
-    **Source**: the place is that of Qin et al. 2017, eq. 8 to 10 (keys are driving series), with
-    a query that needs no recurrence.
+    **Source**: a gate as in Qin et al. 2017, eq. 8 to 10 (keys are driving series), with a query
+    that needs no recurrence.
 
     Examples
     --------

@@ -31,7 +31,7 @@ def test_a_closed_cell_has_no_influence_and_no_attention(windows, network_with):
 
 
 @every_mode
-def test_where_all_is_closed_the_prediction_is_a_constant_and_attention_uniform(
+def test_if_all_gates_are_closed_the_prediction_is_constant_and_attention_uniform(
     windows, network_with, mode
 ):
     network = network_with(mode, logits=-8.0)
@@ -45,9 +45,7 @@ def test_where_all_is_closed_the_prediction_is_a_constant_and_attention_uniform(
 
 @every_mode
 @pytest.mark.parametrize("padded", [False, True])
-def test_a_prediction_without_a_gate_is_that_with_its_cells_at_their_mean(
-    windows, network_with, mode, padded
-):
+def test_an_ablated_prediction_is_that_with_the_gate_pruned(windows, network_with, mode, padded):
     network, X = network_with(mode, logits=0.0), windows()
     mask = None
     if padded:
@@ -73,7 +71,7 @@ def test_a_prediction_without_a_gate_is_that_with_its_cells_at_their_mean(
 
 
 @pytest.mark.parametrize("shape", [(20, 10), (5, 4), (2, 3)])
-def test_a_slowed_map_maps_as_before_and_moves_as_one_of_20_inputs(shape):
+def test_a_slow_skip_connection_predicts_as_before_and_learns_like_one_of_20_inputs(shape):
     network = BottleneckLSTM(*shape, 1).double().eval()
     X = torch.ones(1, *shape, dtype=torch.float64)
     nn.init.normal_(network.skip.weight)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sk_tsattn.attention import ATTENTION_MODES
+from sk_tsattn.attention import ATTENTION_MODES, gate_sensitivity
 from sk_tsattn.attention._bottleneck._gate import LOGIT_SCALE
 
 B, T, F = 5, 6, 4
@@ -11,7 +11,7 @@ every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
 
 
 def silence(gate):
-    """Let the scorer say nothing."""
+    """Make the gating network ignore its inputs."""
     for parameter in (
         gate.gating_network.local.weight,
         gate.gating_network.context.weight,
@@ -22,8 +22,8 @@ def silence(gate):
 
 
 @pytest.fixture
-def steered_network(network_with):
-    """Return a function that builds a network whose gates only cell (-1, 0) of a window opens."""
+def switched_network(network_with):
+    """Return a function that builds a network whose gates open only by cell (-1, 0) of a window."""
 
     def build(mode="both"):
         network = network_with(mode, logits=-3.0)
@@ -42,8 +42,8 @@ def steered_network(network_with):
     return build
 
 
-def test_a_closed_cell_that_opens_another_has_attention_of_its_own(windows, steered_network):
-    network, X = steered_network(), windows()
+def test_a_closed_cell_that_opens_another_has_attention_of_its_own(windows, switched_network):
+    network, X = switched_network(), windows()
     X[:, -1, 0] = torch.tensor([2.0, -2.0, 2.0, -2.0, 2.0])
     with torch.no_grad():
         network.gate.bias[:4, -1] = -20 / LOGIT_SCALE  # in no window: two steps are left
@@ -60,8 +60,8 @@ def test_a_closed_cell_that_opens_another_has_attention_of_its_own(windows, stee
     torch.testing.assert_close(weights["cell"].sum(dim=(1, 2)), torch.ones(B).double())
 
 
-def test_steering_is_on_a_mark_and_not_where_there_is_none(windows, network_with):
-    """A rare mark is found where it stands; that it could stand elsewhere is no steering."""
+def test_a_marker_is_sensitive_and_steps_without_one_are_not(windows, network_with):
+    """That a rare marker could occur at another step does not make that step sensitive."""
     network = network_with(logits=-3.0)
     gate, X = network.gate, windows()
     with torch.no_grad():
@@ -82,8 +82,10 @@ def test_steering_is_on_a_mark_and_not_where_there_is_none(windows, network_with
 @pytest.mark.parametrize(
     ("mode", "item"), [("time", (slice(None), -1)), ("feature", (slice(None), 0))]
 )
-def test_a_step_or_a_feature_does_not_steer_itself(windows, steered_network, mode, item):
-    network, X = steered_network(mode), windows()
+def test_a_gate_that_only_depends_on_its_own_item_has_no_sensitivity(
+    windows, switched_network, mode, item
+):
+    network, X = switched_network(mode), windows()
     with torch.no_grad():
         network.gate.gating_network.out.weight.zero_()
         network.gate.gating_network.out.weight[0 if mode == "feature" else slice(None), 0] = 1.4
@@ -94,7 +96,7 @@ def test_a_step_or_a_feature_does_not_steer_itself(windows, steered_network, mod
     assert (weights["gate_sensitivity"] == 0).all()
 
 
-def test_steering_is_that_of_hiding_one_cell_after_the_other(windows, network_with):
+def test_the_sensitivity_is_that_of_replacing_one_cell_after_the_other(windows, network_with):
     network, X = network_with(logits=0.0), windows(20)
     gate = network.gate
     with torch.no_grad():
@@ -111,18 +113,18 @@ def test_steering_is_that_of_hiding_one_cell_after_the_other(windows, network_wi
                     change = change.amax(dim=(1, 2)) ** 2
                     expected[:, t, f] = torch.maximum(expected[:, t, f], change)
         assert (expected > 0.1).double().mean() > 0.1
-        torch.testing.assert_close(gate.sensitivity(X), expected, rtol=0, atol=1e-3)
+        torch.testing.assert_close(gate_sensitivity(gate, X), expected, rtol=0, atol=1e-3)
         # It is of each window, whatever stands beside it.
-        torch.testing.assert_close(gate.sensitivity(X[3:5]), gate.sensitivity(X)[3:5])
+        torch.testing.assert_close(gate_sensitivity(gate, X[3:5]), gate_sensitivity(gate, X)[3:5])
 
 
 @every_mode
-def test_what_is_not_kept_is_closed_and_steers_nothing(windows, network_with, mode):
+def test_pruned_gates_are_closed_and_pruned_inputs_have_no_sensitivity(windows, network_with, mode):
     network, X = network_with(mode, logits=0.0), windows()
     gate = network.gate
     with torch.no_grad():
         gate.gating_network.out.weight.normal_()
-        assert (gate.sensitivity(X) > 0.01).flatten(1).any(dim=0).all()
+        assert (gate_sensitivity(gate, X) > 0.01).flatten(1).any(dim=0).all()
         gate.active.view(-1)[0] = False
         gate.input_active.view(-1)[-1] = False
     weights = network.attend(X)[1]
@@ -133,7 +135,7 @@ def test_what_is_not_kept_is_closed_and_steers_nothing(windows, network_with, mo
 
 
 @every_mode
-def test_padding_steers_nothing_and_is_not_steered(windows, network_with, mode):
+def test_padding_has_no_influence_on_gates_and_no_sensitivity(windows, network_with, mode):
     network, X = network_with(mode, logits=0.0), windows()
     mask = torch.ones(B, T, dtype=torch.bool)
     mask[:, :2] = False

@@ -1,9 +1,9 @@
-"""Gates of each window: their gradients, and what the gating network has for inputs."""
+"""Gates that depend on the window: their gradients, and the inputs of the gating network."""
 
 import pytest
 import torch
 
-from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate
+from sk_tsattn.attention import ATTENTION_MODES, BottleneckGate, gate_sensitivity
 
 B, T, F = 5, 6, 4
 every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
@@ -12,7 +12,7 @@ every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
 @pytest.mark.parametrize("sampled", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
 @every_mode
-def test_gradients_of_gates_and_of_their_price_are_those_of_the_formula(
+def test_gradients_of_gates_and_their_penalty_are_those_of_the_formula(
     windows, mode, padded, sampled
 ):
     gate = BottleneckGate(T, F, attention_mode=mode).double()
@@ -33,7 +33,7 @@ def test_gradients_of_gates_and_of_their_price_are_those_of_the_formula(
 
 
 @pytest.mark.parametrize("sampled", [False, True])
-def test_weights_that_change_between_a_prediction_and_its_gradient_raise(windows, sampled):
+def test_weights_changed_between_forward_and_backward_raise(windows, sampled):
     gate = BottleneckGate(T, F).double()
     gate.sampled = sampled
     Z, _, _ = gate(windows())
@@ -43,7 +43,7 @@ def test_weights_that_change_between_a_prediction_and_its_gradient_raise(windows
         Z.sum().backward()
 
 
-def test_windows_get_gates_of_their_own_only_through_what_is_read(windows, network_with):
+def test_gates_depend_on_the_window_only_through_the_input_gates(windows, network_with):
     network, X = network_with(logits=0.0), windows()
     with torch.no_grad():
         network.gate.gating_network.out.weight.normal_()
@@ -56,22 +56,22 @@ def test_windows_get_gates_of_their_own_only_through_what_is_read(windows, netwo
 
 
 @every_mode
-def test_what_is_no_longer_read_steers_nothing_and_leaves_the_gates_as_wide(windows, mode):
+def test_pruned_inputs_have_no_sensitivity_and_leave_the_mean_logits_as_they_are(windows, mode):
     gate = BottleneckGate(T, F, attention_mode=mode).double().eval()
     with torch.no_grad():
         gate.gating_network.out.weight.normal_(std=0.1)
         gate.bias.normal_(std=0.1)
     X, mask = windows(), torch.ones(B, T, dtype=torch.bool)
-    before = gate._level(X, mask)
+    before = gate._mean_logits(X, mask)
     gate.restrict_inputs(torch.tensor(False), X, mask)
-    torch.testing.assert_close(gate._level(X, mask), before)
-    assert (gate.sensitivity(X) == 0).all()
+    torch.testing.assert_close(gate._mean_logits(X, mask), before)
+    assert (gate_sensitivity(gate, X) == 0).all()
     gates = gate(X)[1]
     torch.testing.assert_close(gates, gates[:1].expand_as(gates))
 
 
 @every_mode
-def test_gates_that_nothing_steers_are_those_that_all_windows_would_have(windows, mode):
+def test_without_inputs_the_gates_of_one_window_are_those_of_all(windows, mode):
     gate = BottleneckGate(T, F, attention_mode=mode).double()
     gate.sampled = False
     with torch.no_grad():
@@ -84,24 +84,24 @@ def test_gates_that_nothing_steers_are_those_that_all_windows_would_have(windows
         Z, gates, _ = gate(X, mask)
         found.append((gates, *torch.autograd.grad(Z.square().sum(), parameters)))
     torch.testing.assert_close(*found)
-    gates, of_bias, *_ = found[0]
+    gates, grad_bias, *_ = found[0]
     assert gates.std() > 0
-    assert of_bias.all()
+    assert grad_bias.all()
 
 
-def test_training_gives_a_price_in_units_of_the_loss_and_prediction_gives_none(windows):
+def test_the_penalty_is_in_units_of_the_loss_in_training_and_0_in_prediction(windows):
     gate = BottleneckGate(T, F).double()
     X = windows()
     for gate.penalty, gate.gating_penalty in ((0.1, 0.0), (0.0, 0.1)):
-        _, _, price = gate.train()(X)
-        assert price.shape == (B,)
-        assert 0.5 * 0.1 * T * F < price.mean().item() < 1.5 * 0.1 * T * F  # all start open
+        _, _, penalty = gate.train()(X)
+        assert penalty.shape == (B,)
+        assert 0.5 * 0.1 * T * F < penalty.mean().item() < 1.5 * 0.1 * T * F  # all start open
     gate.sampled = False
     assert (gate(X)[2] == 0).all()
     assert (gate.eval()(X)[2] == 0).all()
 
 
-def test_a_shut_gate_reopens_where_it_helps(windows):
+def test_a_closed_gate_reopens_if_that_lowers_the_loss(windows):
     gate = BottleneckGate(T, F).double().train()
     gate.close_features([1])
     X = windows()

@@ -1,4 +1,4 @@
-"""Sparse gates on the input with an L0 penalty, and the network behind them."""
+"""Sparse gates on the input with an L0 penalty, and the network after them."""
 
 from ._gate import BottleneckGate
 from ._network import BottleneckLSTM

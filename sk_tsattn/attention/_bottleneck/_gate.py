@@ -1,69 +1,62 @@
-"""Gates on the input at a penalty: sampled, learnt, and steered by what a window holds."""
+"""Gates on the input with an L0 penalty: sampled in training, and dependent on the window."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from .._padding import zero_padding
 from .._uniform import override_gates
-from ._gating_network import LOGIT_SCALE, GatingNetwork, tanh
+from ._gating_network import LOGIT_SCALE, GatingNetwork
 from ._hard_concrete import median, sample, sample_backward
 
-# Logits stay within these bounds: a gate that training has closed too early can still reopen, and
-# one that is open can still close.
+# Logits of the gates and of the input gates stay within these bounds, so that a gate that was
+# closed too early can reopen, and an open one can close.
 LOGIT_BOUND, INPUT_LOGIT_BOUND = 4.0, 6.0
-# Gates start open, but short of 1, where a median has no slope.
-OPEN, READ_OPEN = 1.5, 4.0
-# Gates that move by no more than this are not said to be steered.
-LEAST_STEERING = 0.03
+# Gates start open, but below 1, where the median has no slope.
+INITIAL_LOGIT, INITIAL_INPUT_LOGIT = 1.5, 4.0
 
 
 class BottleneckGate(nn.Module):
-    r"""A gate in [0, 1] on every cell, step or feature of a window, at a penalty.
+    r"""A gate in [0, 1] on every cell, step or feature of a window, with an L0 penalty.
 
-    The gate :math:`m` of a cell is drawn in training, around a logit :math:`\ell` (hard concrete,
-    Louizos et al. 2018): with logistic noise :math:`\epsilon`,
+    In training the gate :math:`m` of a cell is sampled around its logit :math:`\ell` from a hard
+    concrete distribution (Louizos et al. 2018): with logistic noise :math:`\epsilon`,
     :math:`m = \mathrm{clip}(1.2\,\sigma((\ell + \epsilon) / \tfrac{2}{3}) - 0.1,\; 0, 1)`. In
-    prediction it is the median of what would be drawn, that of :math:`\epsilon = 0`, and
-    :math:`z = m \odot x` is all that a network behind it sees. The noise is what makes it a
-    bottleneck: a gate that is small, but not 0, is drawn as exactly 0 so often that nothing can
-    be sent through it. A closed cell holds 0, the feature's mean in standardised windows.
+    prediction it is the median of this distribution (:math:`\epsilon = 0`). The network after it
+    sees :math:`z = m \odot x` and nothing else. The noise makes it a bottleneck: a small gate is
+    sampled as exactly 0 so often that no information passes. A closed cell holds 0, the mean of
+    its feature in standardised windows.
 
-    The logit is a sum of what holds for all windows and what a gating_network says about this one,
-
-    .. math::
-        \ell_t &= 5\,(b_t + W \tanh(c_t + A \textstyle\sum_s \tanh(c_s) \odot p_s
-                  + 8 N \tilde x_T)) \\
-        c_t &= 8\,[L_1 \tilde x_{t-1};\; L_2 \tilde x_t;\; L_3 \tilde x_{t+1}] + q_t
-
-    with :math:`W = 0` at the start: gates for all windows are learnt first, and gates of their own
-    where they help. A unit of the gating_network sees one step, the own or a neighbour: one that saw two
-    would learn to open a cell that means nothing by how great its neighbour is, and so send the
-    neighbour's value as a gate. The gating_network reads :math:`\tilde x = r \odot x` through read gates
-    :math:`r` (T, F), the same for all windows and drawn likewise: what only steers the gates has a
-    penalty too. :meth:`sensitivity` says which cells of a window do so.
+    The logits are computed by a :class:`GatingNetwork` from :math:`\tilde x = r \odot x`, plus a
+    bias :math:`b` that is common to all windows. The input gates :math:`r` (T, F) of the gating
+    network are common to all windows too, and are sampled and penalised likewise: information that
+    only decides about gates is not free.
 
     Parameters
     ----------
     n_timesteps, n_features : int
         T and F.
     attention_mode : {"time", "feature", "both"}, default="both"
-        A gate for each step, for each feature, or for each cell.
+        One gate for each step, for each feature, or for each cell. The gates then have the shape
+        (T, 1), (1, F) or (T, F), the shape of the mode.
 
     Attributes
     ----------
     penalty, gating_penalty : float
-        In training, the relative fall of the loss that is worth an open gate, and a cell that
-        steers gates.
+        Weights of the L0 penalty of the gates, and of the input gates of the gating network: the
+        relative decrease of the loss that an open gate must be worth in training.
     sampled : bool
-        Whether training draws the gates; else it uses their medians, and they have no penalty.
-    kept, input_active : Tensor of bool, of the shape of the mode's gates
-        Buffers: which gates may be open outside the sampling, and which cells may steer them.
-    typical : Tensor of shape (2, n_features)
-        A buffer: two values that a feature often has, for :meth:`sensitivity` to hide a cell behind.
-        The estimator sets them to the quartiles of the training windows.
+        Whether gates are sampled in training. Otherwise training uses the medians, and the
+        penalty is 0.
+    active, input_active : Tensor of bool, of the shape of the mode
+        Buffers: gates, and input gates of the gating network, that are not pruned. Pruned gates
+        are 0, except where they are sampled.
+    baselines : Tensor of shape (2, n_features)
+        A buffer: two common values of each feature, which replace a cell to measure its
+        :func:`sensitivity <gate_sensitivity>`. The estimator sets them to the quartiles of the
+        training windows.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), gates (B, T, F), their penalty
     (B,), 0 outside training.
@@ -87,8 +80,9 @@ class BottleneckGate(nn.Module):
         shape = {"both": (T, F), "time": (T, 1), "feature": (1, F)}[attention_mode]
         self.penalty = self.gating_penalty = 0.0
         self.sampled = True
-        self.bias = nn.Parameter(torch.full(shape, OPEN / LOGIT_SCALE))  # b
-        self.input_logits = nn.Parameter(torch.full((T, F), READ_OPEN / LOGIT_SCALE))  # logits of r
+        self.bias = nn.Parameter(torch.full(shape, INITIAL_LOGIT / LOGIT_SCALE))  # b
+        initial = INITIAL_INPUT_LOGIT / LOGIT_SCALE
+        self.input_logits = nn.Parameter(torch.full((T, F), initial))  # logits of r
         self.gating_network = GatingNetwork(T, F, shape[1], over_time=attention_mode != "feature")
         self.register_buffer("active", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("input_active", torch.ones(shape, dtype=torch.bool))
@@ -97,117 +91,75 @@ class BottleneckGate(nn.Module):
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         X = zero_padding(X, mask)
         if self.training and self.sampled:
-            weights = self.gating_network.parameters()
-            gates, penalty = _Sampled.apply(self, X, mask, self.input_logits, self.bias, *weights)
+            parameters = self.input_logits, self.bias, *self.gating_network.parameters()
+            # torch does not annotate Function.apply.
+            gates, penalty = _Sample.apply(self, X, mask, *parameters)  # type: ignore[no-untyped-call]
         else:
-            read, penalty = self.input_gates(), X.new_zeros(X.shape[0])
-            # Where nothing is read, all windows have the same gates: one is scored. Not so in
-            # prediction, which can be exported: no branch there may depend on values.
-            alike = self.training and mask is None and not read.any()
-            gates = self._medians((X[:1] if alike else X) * read, mask)
+            input_gates, penalty = self.input_gates(), X.new_zeros(X.shape[0])
+            # If the gating network has no inputs, all windows have the same gates, and those of
+            # one are computed. Not in prediction: an exported graph cannot branch on values.
+            constant = self.training and mask is None and not input_gates.any()
+            gates = self._medians((X[:1] if constant else X) * input_gates, mask)
         gates = override_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, penalty
 
-    def sensitivity(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        r"""Say how much each cell, step or feature of a window decides about the gates of others.
-
-        A marker or a switch tells where to look, and has this part in the prediction even where
-        its own gate is closed. It is hidden from the gating_network, behind one and the other of two values
-        that its feature often has, and the square of the greatest change of another gate is its
-        steering: 1 where that opens or closes one, and next to nothing where it moves none by much.
-
-        What steers is searched for by halving: the steps of a feature are hidden together first,
-        and then in ever smaller parts where that has changed something. Steps that undo each other
-        exactly are missed.
-
-        Parameters
-        ----------
-        X : Tensor of shape (B, T, F)
-        mask : Tensor of shape (B, T) or None, default=None
-
-        Returns
-        -------
-        steering : Tensor of shape (B, T, F), (B, T, 1) or (B, 1, F), by the mode
-            In [0, 1]; 0 where no gate moves by more than 0.03.
-        """
-        T, F = self.input_logits.shape
-        read = self.input_gates()
-        X, hidden = zero_padding(X, mask) * read, self.baselines[:, None] * read
-        gating_network = self.gating_network
-        seen = gating_network.seen(X)
-        pooled = gating_network.pooled(tanh(seen), mask)
-        gates = self._gates(gating_network.score(seen, pooled, X[:, -1], mask, self.bias), mask)
-        steering = torch.zeros_like(gates)
-        n_steps, n_features = gates.shape[1:]
-        # What is hidden together: steps [first, last) of a feature, and in which windows.
-        features = [slice(None)] if n_features == 1 else [slice(f, f + 1) for f in range(F)]
-        groups = [(0, T, f, torch.arange(len(X), device=X.device)) for f in features]
-        while groups:
-            first, last, feature, which = groups.pop()
-            if not read[first:last, feature].any():
-                continue
-            behind = hidden[:, first:last, feature].unique(dim=0)
-            # Where these values are there already, nothing is hidden.
-            which = which[(X[which, None, first:last, feature] != behind).flatten(1).any(dim=1)]
-            # Only the steps next to what is hidden are seen anew.
-            near = slice(max(0, first - 1), last + 1)
-            observed = None if mask is None else mask[which]
-            seen_now, change = seen[which], torch.zeros_like(gates[which])
-            elsewhere = pooled[which] - gating_network.pooled(
-                tanh(seen_now[:, near]), observed, near
-            )
-            for values in behind:
-                without = X[which]
-                without[:, first:last, feature] = values
-                without = zero_padding(without, observed)
-                seen_now[:, near] = now = gating_network.seen(without, near)
-                pooled_now = elsewhere + gating_network.pooled(tanh(now), observed, near)
-                logits = gating_network.score(
-                    seen_now, pooled_now, without[:, -1], observed, self.bias
-                )
-                moved = (self._gates(logits, observed) - gates[which]).abs()
-                change = torch.maximum(change, moved)
-            if last - first == 1 or n_steps == 1:
-                own = slice(first, last if n_steps > 1 else 1), feature
-                change[:, *own] = 0.0
-                change = change.flatten(1).amax(dim=1)
-                change = change.masked_fill(change <= LEAST_STEERING, 0.0)
-                steering[which, *own] = change.square()[:, None, None]
-                continue
-            which = which[(change > LEAST_STEERING).flatten(1).any(dim=1)]
-            if len(which):
-                # Parts are told from the newest step on: padding leaves them as they are.
-                middle = last - 2 ** ((last - first - 1).bit_length() - 1)
-                groups += [(first, middle, feature, which), (middle, last, feature, which)]
-        return steering
-
     def input_gates(self) -> Tensor:
-        """Say how much of each cell the gating_network reads in prediction, (T, F)."""
+        """Return the input gates of the gating network in prediction, (T, F)."""
         return median(LOGIT_SCALE * self.input_logits, INPUT_LOGIT_BOUND) * self.input_active
+
+    def gates_from_logits(self, logits: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the gates of prediction, of the shape of their logits."""
+        gates = median(logits, LOGIT_BOUND) * self.active
+        return zero_padding(gates, mask) if self.gating_network.over_time else gates
+
+    def set_penalty(self, penalty: float, gating_penalty: float) -> None:
+        """Set the L0 penalties of an open gate and of an input of the gating network."""
+        self.penalty, self.gating_penalty = penalty, gating_penalty
+
+    def set_sampled(self, sampled: bool) -> None:
+        """Choose whether training samples the gates or uses their medians, without penalty."""
+        self.sampled = sampled
+
+    def set_active(self, name: str, active: Tensor) -> None:
+        """Set which gates (``"active"``) or inputs (``"input_active"``) may be open."""
+        self.get_buffer(name).copy_(active)
+
+    def reset(self, *, baselines: Tensor) -> None:
+        """Let all gates and inputs be open, and set the baselines."""
+        self.active.fill_(True)
+        self.input_active.fill_(True)
+        self.baselines.copy_(baselines)
 
     @torch.no_grad()
     def close_features(self, features: list[int]) -> None:
-        """Shut the gates of some features as far as they go: training reopens those that help.
+        """Set the biases of some features' gates to their lower bound; training can reopen them.
 
-        ``features`` are their indices, into the second axis of the mode's gates.
+        ``features`` are indices into the second axis of the shape of the mode.
         """
         self.bias[:, features] = -LOGIT_BOUND / LOGIT_SCALE
 
     @torch.no_grad()
-    def expand(self, places: Tensor) -> Tensor:
-        """Open gates, of the mode's shape, wholly. Nothing may steer them.
+    def expand(self, group: Tensor) -> Tensor:
+        """Open a group of gates fully. The gating network must have no active inputs.
 
-        Returns how far these cells (T, F) were open together, in cells for each of them.
+        Parameters
+        ----------
+        group : Tensor of bool, of the shape of the mode
+
+        Returns
+        -------
+        fraction : Tensor of shape ()
+            The mean of these gates before.
         """
         X = torch.zeros_like(self.input_logits)[None]
-        before = (self._medians(X, None)[0] * places).sum() / places.sum()
-        self.active |= places
-        level = self.gating_network(X, None, self.bias)[0]
-        self.bias.add_(torch.where(places, (LOGIT_BOUND - level) / LOGIT_SCALE, 0.0))
-        return before
+        fraction = (self._medians(X, None)[0] * group).sum() / group.sum()
+        self.active |= group
+        logits = self.gating_network(X, None, self.bias)[0]
+        self.bias.add_(torch.where(group, (LOGIT_BOUND - logits) / LOGIT_SCALE, 0.0))
+        return fraction
 
     def group_by_gate(self, cells: Tensor) -> Tensor:
-        """Sort cells (B, T, F) by gates: (B, gates, cells of a gate)."""
+        """Rearrange cells (B, T, F) by the gates they belong to: (B, n_gates, cells of a gate)."""
         (T, F), (S, K) = self.input_logits.shape, self.active.shape
         return (
             cells.reshape(-1, S, T // S, K, F // K)
@@ -215,66 +167,91 @@ class BottleneckGate(nn.Module):
             .reshape(-1, S * K, T * F // (S * K))
         )
 
-    def ungroup(self, gates: Tensor) -> Tensor:
-        """Undo :meth:`group_by_gate`."""
+    def ungroup(self, grouped: Tensor) -> Tensor:
+        """Rearrange (B, n_gates, cells of a gate) to cells (B, T, F)."""
         (T, F), (S, K) = self.input_logits.shape, self.active.shape
-        return gates.reshape(-1, S, K, T // S, F // K).transpose(2, 3).reshape(-1, T, F)
+        return grouped.reshape(-1, S, K, T // S, F // K).transpose(2, 3).reshape(-1, T, F)
 
     @torch.no_grad()
-    def restrict_inputs(self, kept: Tensor, X: Tensor, mask: Tensor | None = None) -> None:
-        """Let the gating_network read, for good, only cells that are kept, (T, F) or of the mode's shape.
+    def restrict_inputs(self, active: Tensor, X: Tensor, mask: Tensor | None = None) -> None:
+        """Prune all input gates of the gating network that are not ``active``.
 
-        What it has read has moved the gates, on average too: their biases make up for that, by the
-        mean over X (B, T, F) of what the logits lose.
+        The biases are corrected by the change of the mean logits, so that the gates stay as open
+        on average over X.
+
+        Parameters
+        ----------
+        active : Tensor of bool, of the shape of the mode
+        X : Tensor of shape (B, T, F)
+        mask : Tensor of shape (B, T) or None, default=None
         """
-        before = self._level(X, mask)
-        self.input_active &= kept
-        self.bias.add_((before - self._level(X, mask)) / LOGIT_SCALE)
+        before = self._mean_logits(X, mask)
+        self.input_active &= active
+        self.bias.add_((before - self._mean_logits(X, mask)) / LOGIT_SCALE)
 
-    def _level(self, X: Tensor, mask: Tensor | None) -> Tensor:
-        """Average the logits of prediction over windows, within their bounds."""
+    def _mean_logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the mean over windows of the clipped logits of prediction."""
         X = zero_padding(X, mask) * self.input_gates()
-        return self.gating_network(X, mask, self.bias).clamp(-LOGIT_BOUND, LOGIT_BOUND).mean(dim=0)
+        logits: Tensor = self.gating_network(X, mask, self.bias)
+        return logits.clamp(-LOGIT_BOUND, LOGIT_BOUND).mean(dim=0)
 
     def _medians(self, X: Tensor, mask: Tensor | None) -> Tensor:
-        """Give the gates of prediction for what was read (B, T, F), of the shape of the mode."""
-        return self._gates(self.gating_network(X, mask, self.bias), mask)
-
-    def _gates(self, logits: Tensor, mask: Tensor | None) -> Tensor:
-        """Give the gates of prediction for logits of the shape of the mode."""
-        gates = median(logits, LOGIT_BOUND) * self.active
-        return zero_padding(gates, mask) if self.gating_network.over_time else gates
+        """Return the gates of prediction for gated inputs of the gating network (B, T, F)."""
+        return self.gates_from_logits(self.gating_network(X, mask, self.bias), mask)
 
 
-class _Sampled(torch.autograd.Function):
-    """Gates, of the shape of the mode, and their penalty (B,), with the gradient written out."""
+class _Context(FunctionCtx):
+    """What :class:`_Sample` keeps from forward to backward."""
+
+    gate: BottleneckGate
+    penalties: tuple[float, float]
+    needs_input_grad: tuple[bool, ...]
+    saved_tensors: tuple[Tensor, ...]
+
+
+class _Sample(torch.autograd.Function):
+    """Sampled gates, of the shape of the mode, and their penalty (B,); with explicit gradients."""
 
     @staticmethod
-    def forward(ctx, gate, X, mask, read, bias, *weights):
-        read, read_cost, read_drawn = sample(LOGIT_SCALE * read, INPUT_LOGIT_BOUND)
-        seen = X * read
-        layers = gate.gating_network.layers(seen, mask)
-        gates, cost, drawn = sample(gate.gating_network.logits(layers[-1], mask, bias), LOGIT_BOUND)
-        ctx.gating_network, ctx.penalty, ctx.gating_penalty = (
-            gate.gating_network,
-            gate.penalty,
-            gate.gating_penalty,
-        )
-        # The weights too, for autograd to notice if they have changed since.
-        ctx.save_for_backward(X, mask, read, seen, *layers, *drawn, *read_drawn, *weights)
-        return gates, torch.add(cost * gate.penalty, read_cost, alpha=gate.gating_penalty)
+    def forward(
+        ctx: _Context,
+        gate: BottleneckGate,
+        X: Tensor,
+        mask: Tensor | None,
+        input_logits: Tensor,
+        bias: Tensor,
+        *weights: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        network = gate.gating_network
+        scaled = LOGIT_SCALE * input_logits
+        input_gates, input_penalty, saved_inputs = sample(scaled, INPUT_LOGIT_BOUND)
+        gated = X * input_gates
+        layers = network.layers(gated, mask)
+        gates, penalty, saved = sample(network.logits(layers[-1], mask, bias), LOGIT_BOUND)
+        ctx.gate = gate
+        ctx.penalties = gate.penalty, gate.gating_penalty
+        # The weights too, so that autograd notices if they have been changed in place.
+        tensors = X, mask, input_gates, gated, *layers, *saved, *saved_inputs, *weights
+        ctx.save_for_backward(*tensors)  # type: ignore[arg-type]  # None is allowed for the mask
+        return gates, torch.add(penalty * gate.penalty, input_penalty, alpha=gate.gating_penalty)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, of_gates, of_price):
-        X, mask, read, seen, *saved = ctx.saved_tensors
-        layers, drawn, read_drawn = saved[:3], saved[3:8], saved[8:13]
-        of_logits = sample_backward(drawn, LOGIT_BOUND, of_gates, of_price * ctx.penalty)
-        of_seen, of_bias, of_weights = ctx.gating_network.gradients(seen, mask, layers, of_logits)
-        of_read_cost = of_price.sum() * ctx.gating_penalty
-        of_read = (of_seen * X).sum(dim=0)
-        of_read = LOGIT_SCALE * sample_backward(
-            read_drawn, INPUT_LOGIT_BOUND, of_read, of_read_cost
+    def backward(
+        ctx: _Context, grad_gates: Tensor, grad_penalty: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        X, mask, input_gates, gated, inner, pooled, outer, *rest = ctx.saved_tensors
+        saved, saved_inputs = tuple(rest[:5]), tuple(rest[5:10])
+        penalty, gating_penalty = ctx.penalties
+        grad_logits = sample_backward(saved, LOGIT_BOUND, grad_gates, grad_penalty * penalty)
+        layers = inner, pooled, outer
+        network = ctx.gate.gating_network
+        grad_gated, grad_bias, grad_weights = network.gradients(gated, mask, layers, grad_logits)
+        grad_input_logits = LOGIT_SCALE * sample_backward(
+            saved_inputs,
+            INPUT_LOGIT_BOUND,
+            (grad_gated * X).sum(dim=0),
+            grad_penalty.sum() * gating_penalty,
         )
-        of_X = of_seen * read if ctx.needs_input_grad[1] else None
-        return None, of_X, None, of_read, of_bias, *of_weights
+        grad_X = grad_gated * input_gates if ctx.needs_input_grad[1] else None
+        return None, grad_X, None, grad_input_logits, grad_bias, *grad_weights

@@ -1,4 +1,4 @@
-"""An information bottleneck on the input: what a closed gate hides, no later layer can use."""
+"""An information bottleneck on the input: the layers after a closed gate cannot use its cell."""
 
 from __future__ import annotations
 
@@ -12,61 +12,51 @@ from .._normalize import attention_of_mode, cell_attention
 from .._padding import masked_mean, zero_padding
 from .._uniform import override_gates
 from ._gate import BottleneckGate
+from ._sensitivity import gate_sensitivity
 
-# A slow linear map of more inputs than these moves the prediction, by a step of all of its weights,
-# as one of so many does.
-MAP_INPUTS = 20
+# A step of the optimizer changes a slow skip connection of more inputs than these as much as one
+# of so many.
+SKIP_INPUTS = 20
 
 
 class BottleneckLSTM(nn.Module):
-    r"""Gates → LSTM and, beside it, a linear map of the open cells.
+    r"""Gates → LSTM and a linear skip connection of the open cells.
 
     .. math:: \hat y = V\,[h_T; \tfrac{1}{T} \textstyle\sum_t h_t] + c + \sum_{t,f} U_{tf}\, z_{tf},
         \qquad h = \mathrm{LSTM}([z_1; p_1] \dots [z_T; p_T])
 
-    In training, :class:`BottleneckGate` draws its gates and asks a penalty for those that are open,
-    which ``forward`` gives beside the prediction. Attention is the greater of a cell's gate and its
-    :meth:`~BottleneckGate.sensitivity`, normalised: a marker or a switch that is itself closed, but
-    decides what is open, has a part in the prediction too. Gates alone say how much of the input
-    is used at all: where nothing can be learnt, all of them close.
+    In training, :class:`BottleneckGate` samples its gates and computes their L0 penalty, which
+    ``forward`` returns beside the prediction. Attention on a cell is the maximum of its gate and
+    of its sensitivity (:func:`~sk_tsattn.attention.gate_sensitivity`), normalised: a marker or a
+    switch that decides which cells are used is relevant even if its own gate is closed. The gates
+    themselves show how much of the input is used at all: if nothing can be learnt, all are closed.
 
-    The mean state is there because closed cells lie between an open one and the newest step; the
-    LSTM need not carry a value across all of them. What is linear is learnt in a few epochs by U;
-    then U is slowed (:meth:`slow_skip_connection`), since of many inputs that are alike each of its steps would
-    move the prediction by much, and it would stay near a linear one.
+    The head reads the mean state too, so that the LSTM need not carry a value across the closed
+    cells between an open one and the newest step. The skip connection learns what is linear within
+    a few epochs. After that it is slowed (:meth:`slow_skip_connection`): with many correlated
+    inputs, a step of all its weights would change the prediction too much.
 
-    The estimator trains it in phases: *learn* with free gates, while and behind which features are
-    shut that only do harm; *squeeze*, the penalty rising until only what is worth a lot stays open;
-    *relax*, the penalty falling and gates reopening in the order of their worth; then the sparsest
-    gates within ``tolerance`` are taken, those used next to nowhere and features that are not
-    needed are closed for good, and the rest is *refit* without noise; before that, what validated
-    better, but not surely, while more was open is *tried*: it is refit and stands if it surely is
-    better then; behind it, what there is *doubt* about is closed too, and at last what is *idle*:
-    open gates that the network has learnt to ignore. Where the same gates for all windows do as
-    well as steered ones, or fewer gates as well as more, those stand. Where inputs say the same,
-    each with noise of its own, so that they can be exchanged at next to no cost in error, all of
-    their gates *share* instead, wholly open: a few would do, and which would be chance. The weights
-    that are compared, and kept, are averages over the last steps (Polyak and Juditsky,
-    "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control Optim. 1992), whose
-    error jitters less.
+    The estimator trains the network in stages: warm-up with free gates, a penalty ramp that closes
+    them, a path of falling penalties along which they reopen, then selection, pruning and a refit
+    without noise. The user guide describes them.
 
     Parameters
     ----------
     n_timesteps, n_features, n_outputs : int
         T, F and O.
     attention_mode : {"time", "feature", "both"}, default="both"
-        What is gated.
+        What is gated: steps, features or cells.
     hidden_size, num_layers, dropout, position_embedding
         See :class:`WindowLSTM`; dropout acts before the linear head too.
 
     **Shape**: (B, T, F), mask (B, T) or None → (B, O); in training also the penalty (B,).
 
     **Source**: gates as in Louizos, Welling and Kingma, "Learning Sparse Neural Networks through L0
-    Regularization" (ICLR 2018), eq. 10 and 11, on cells of the input instead of weights; a gate
-    costs the softplus, not the sigmoid, of the argument of eq. 12, whose slope does not vanish.
-    Hiding input to explain as in Schulz et al., "Restricting the Flow: Information Bottlenecks for
-    Attribution" (ICLR 2020); the linear map as in LSTNet (Lai et al., SIGIR 2018,
-    section 3.6). The gating_network and the training are this library's own.
+    Regularization" (ICLR 2018), eq. 10 and 11, on cells of the input instead of weights; the
+    penalty is the softplus, not the sigmoid, of the argument of eq. 12, so that its slope does not
+    vanish. Noise on the input as a bottleneck for attribution: Schulz et al., "Restricting the
+    Flow: Information Bottlenecks for Attribution" (ICLR 2020). The skip connection: LSTNet (Lai et
+    al., SIGIR 2018, section 3.6). The gating network and the training are this library's own.
 
     Examples
     --------
@@ -109,50 +99,59 @@ class BottleneckLSTM(nn.Module):
         self.register_buffer("skip_scale", torch.ones(()))  # s
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
-        """Predict, (B, O); in training also give the penalty of the open gates, (B,)."""
+        """Predict (B, O); in training, return the L0 penalty of the gates (B,) too."""
         prediction, _, penalty = self._run(X, mask)
         return (prediction, penalty) if self.training else prediction
 
     def attend(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Predict, and give the weights that the mode defines and what they come from.
+        """Predict, and return the attention weights that the mode defines and their sources.
 
-        Those are ``"gate"`` and ``"gate_sensitivity"``, of the shape of the mode's own weights.
+        The sources are ``"gate"`` and ``"gate_sensitivity"``, of the shape of the mode's own
+        weights.
         """
         prediction, gates = self.predict_with_gates(X, mask)
-        steering = self.gate.sensitivity(X, mask)
-        used = override_gates(torch.maximum(gates, steering), mask)
-        weights = attention_of_mode(cell_attention(used, mask), self.attention_mode)
-        # Of a step, or of a feature, all cells have the same gate, but for padding.
-        of_mode = {"both": lambda w: w, "time": lambda w: w.amax(2), "feature": lambda w: w.amax(1)}
-        own = of_mode[self.attention_mode]
-        return prediction, weights | {"gate": own(gates), "gate_sensitivity": own(steering)}
+        sensitivity = gate_sensitivity(self.gate, X, mask)
+        relevance = override_gates(torch.maximum(gates, sensitivity), mask)
+        weights = attention_of_mode(cell_attention(relevance, mask), self.attention_mode)
+        # All cells of a step, or of a feature, have the same gate, except padding.
+        if self.attention_mode == "time":
+            gates, sensitivity = gates.amax(dim=2), sensitivity.amax(dim=2)  # (B, T)
+        elif self.attention_mode == "feature":
+            gates, sensitivity = gates.amax(dim=1), sensitivity.amax(dim=1)  # (B, F)
+        return prediction, weights | {"gate": gates, "gate_sensitivity": sensitivity}
 
     def predict_with_gates(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Predict (B, O), and give the gates (B, T, F), which is all that it takes."""
+        """Predict (B, O), and return the gates (B, T, F); faster than :meth:`attend`."""
         prediction, gates, _ = self._run(X, mask)
         return prediction, gates
 
     def ablate_gates(
         self, X: Tensor, mask: Tensor | None = None
     ) -> Iterator[tuple[tuple[int, int], Tensor, Tensor, Tensor]]:
-        """Predict without each gate in turn, from the windows in which it is open.
+        """Predict with each active gate closed in turn, for the B' windows in which it is open.
 
-        Yields its place among the mode's gates, (t, f); how far it is open in each window, (B,);
-        and the predictions (B', O) with and without it of the B' windows in which it is.
+        Yields
+        ------
+        index : tuple of int
+            Index of the gate into the shape of the mode.
+        gate : Tensor of shape (B,)
+            Its value in each window.
+        prediction, ablated : Tensor of shape (B', O)
+            Predictions with the gate as it is, and closed.
         """
         Z, gates, _ = self.gate(X, mask)
         prediction = self._predict(Z, mask)
         Z = self.gate.group_by_gate(Z)
-        opened = self.gate.group_by_gate(gates).amax(dim=2)  # but for padding, all are the same
-        for t, f in torch.nonzero(self.gate.active).tolist():
-            place = t * self.gate.active.shape[1] + f
-            which = opened[:, place].nonzero()[:, 0]
-            if len(which):
-                without = Z[which]
-                without[:, place] = 0.0
-                observed = None if mask is None else mask[which]
-                other = self._predict(self.gate.ungroup(without), observed)
-                yield (t, f), opened[:, place], prediction[which], other
+        gates = self.gate.group_by_gate(gates).amax(dim=2)  # all are the same, except padding
+        for row, column in torch.nonzero(self.gate.active).tolist():
+            number = row * self.gate.active.shape[1] + column
+            windows = gates[:, number].nonzero()[:, 0]
+            if len(windows):
+                closed = Z[windows]
+                closed[:, number] = 0.0
+                observed = None if mask is None else mask[windows]
+                ablated = self._predict(self.gate.ungroup(closed), observed)
+                yield (row, column), gates[:, number], prediction[windows], ablated
 
     def predict_exchanged(
         self,
@@ -163,49 +162,63 @@ class BottleneckLSTM(nn.Module):
         inputs: Tensor,
         signs: Tensor,
     ) -> Tensor:
-        """Predict (B, O) with some gates letting through, in place of their own, inputs of others.
+        """Predict (B, O) with the inputs of some gates replaced by those of other gates.
 
-        Gates and inputs are (n,) places in the order of :meth:`BottleneckGate.group_by_gate`, and the
-        inputs are multiplied by signs (n,).
+        Parameters
+        ----------
+        X : Tensor of shape (B, T, F)
+        mask : Tensor of shape (B, T) or None, default=None
+        gates, inputs : Tensor of int of shape (n,)
+            Numbers of the gates, and of those whose inputs they get, in the order of
+            :meth:`BottleneckGate.group_by_gate`.
+        signs : Tensor of shape (n,)
+            Factors of these inputs.
         """
-        Z, opened, _ = self.gate(X, mask)
-        Z, opened, X = (self.gate.group_by_gate(a) for a in (Z, opened, zero_padding(X, mask)))
-        Z[:, gates] = opened[:, gates] * X[:, inputs] * signs[:, None]
+        Z, values, _ = self.gate(X, mask)
+        group = self.gate.group_by_gate
+        Z, values, X = group(Z), group(values), group(zero_padding(X, mask))
+        Z[:, gates] = values[:, gates] * X[:, inputs] * signs[:, None]
         return self._predict(self.gate.ungroup(Z), mask)
 
     @torch.no_grad()
-    def expand(self, places: Tensor) -> None:
-        """Open gates, of the mode's shape, wholly, and read as much of them all together as before.
+    def expand(self, group: Tensor) -> None:
+        """Open a group of gates fully, and scale the weights of its cells down by as much.
 
-        Nothing may steer them. What else of their features is open is read as much less too, since
-        the LSTM's weights are those of features.
+        The weights of the skip connection are scaled by the mean of the group's gates before. So
+        are the LSTM's, which belong to features: this affects other open cells of these features.
+
+        Parameters
+        ----------
+        group : Tensor of bool, of the shape of the mode
         """
         T, F = self.gate.input_logits.shape
-        share = self.gate.expand(places)
-        cells = places.expand(T, F)
-        self.skip.weight.mul_(torch.where(cells.flatten(), share, 1.0))
+        fraction = self.gate.expand(group)
+        cells = group.expand(T, F)
+        self.skip.weight.mul_(torch.where(cells.flatten(), fraction, 1.0))
         self.encoder.lstm.get_parameter("weight_ih_l0")[:, :F].mul_(
-            torch.where(cells.any(dim=0), share, 1.0)
+            torch.where(cells.any(dim=0), fraction, 1.0)
         )
 
     @torch.no_grad()
     def slow_skip_connection(self) -> None:
-        """Let the linear map be learnt more slowly from now on, without changing the prediction.
+        """Make the skip connection learn more slowly, without changing the prediction.
 
-        It is s times its weights. An optimizer such as Adam moves all weights alike, and so the
-        prediction by the more, the more inputs the map has: s is lowered from 1 to
-        min(1, √(20 / (T F))). An optimizer that keeps its moments slows it more at first.
+        An optimizer such as Adam changes all weights by the same amount, so the prediction of a
+        linear map changes the more, the more inputs it has. The map is s times its weights; s is
+        lowered from 1 to min(1, √(20 / (T F))), and the weights are divided by it.
         """
-        slow = min(1.0, (MAP_INPUTS / self.skip.in_features) ** 0.5)
-        self.skip.weight.mul_(self.skip_scale / slow)
-        self.skip_scale.fill_(slow)
+        scale = min(1.0, (SKIP_INPUTS / self.skip.in_features) ** 0.5)
+        self.skip.weight.mul_(self.skip_scale / scale)
+        self.skip_scale.fill_(scale)
 
     def _run(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         Z, gates, penalty = self.gate(X, mask)
         return self._predict(Z, mask), gates, penalty
 
     def _predict(self, Z: Tensor, mask: Tensor | None) -> Tensor:
-        """Predict (B, O) from what the gates let through."""
+        """Predict (B, O) from gated inputs (B, T, F)."""
         states = self.encoder(Z, mask)  # (B, T, H)
         context = torch.cat([states[:, -1], masked_mean(states, mask)[:, 0]], dim=1)  # (B, 2 H)
-        return self.head(self.dropout(context)) + self.skip_scale * self.skip(Z.flatten(1))
+        prediction: Tensor = self.head(self.dropout(context))
+        linear: Tensor = self.skip(Z.flatten(1))
+        return prediction + self.skip_scale * linear
