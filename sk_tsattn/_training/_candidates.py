@@ -1,308 +1,351 @@
-"""What stands: the best look at a network so far, and what takes its place without training."""
+"""The incumbent of a training, and the candidates that can replace it without optimisation."""
+
+from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ._evaluation import mean_of
+from torch import Tensor
 
-# Gates that are open by less than this on average are closed for good, the most that cost nothing.
-PRUNED = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-# Gates are wider where they are open by more than the first factor. Where less steers or fewer are
-# open instead, they may be wider by the second.
-WIDER, WIDEST = 1.02, 2
-# Gates that alone move the prediction by less than this share of what is allowed are idle: by the
-# first share at which the error bears to be without all of them.
-IDLE = (1, 0.3, 0.1)
-# Going without steering is tried where that forgets no more than this share of what was learnt.
-FORGOTTEN = 0.25
-# Inputs say the same if exchanging them raises the error by no more than this share of it, and of
-# what was learnt; or than this share of the error of predicting the mean.
-EXCHANGED, LEAST_EXCHANGED = 0.15, 0.001
-# Standard errors by which a look of the way up must be better than closed gates. There are several
-# such looks, and it is the luckiest that would count.
-CREDIBLE = 3
-# Standard errors that make sure what exchanging, sharing and more open gates do to the error.
-SURELY = 2
-# Of the error of predicting the mean: nothing is left to learn.
-NOTHING_LEFT = 0.0002
+from ._averaging import Average
+from ._evaluation import Evaluation, mean_evaluation
+
+# Gates with a smaller mean are closed permanently: the greatest threshold that costs nothing.
+PRUNING_THRESHOLDS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+# A candidate is denser than another if its density is greater by the first factor. Closing inputs
+# of the gating network may increase the density by the second at most.
+DENSER, MUCH_DENSER = 1.02, 2
+# A gate is unused if it changes the prediction by less than this fraction of the tolerated
+# increase. The fractions are tried in turn until the loss stays within the tolerance.
+UNUSED_FRACTIONS = (1, 0.3, 0.1)
+# Static gates are tried if they lose at most this fraction of the improvement over the null model.
+STATIC_LOSS = 0.25
+# Inputs are interchangeable if exchanging them increases the loss by at most the first fraction of
+# it, and of the improvement over the null model; or by the second fraction of the null loss.
+EXCHANGE_LOSS, MIN_EXCHANGE_LOSS = 0.15, 0.001
+# Standard errors by which a candidate of the penalty ramp must be better than closed gates. There
+# are several such candidates, of which the best is taken.
+CLOSED_ERRORS = 3
+# Standard errors of a significant difference.
+SIGNIFICANT = 2
+# A loss below this fraction of the null loss is negligible.
+NEGLIGIBLE = 0.0002
 
 
-class Standing:
-    """The look that stands, and what can take its place without a step of training.
+class Candidates:
+    """The incumbent, and candidates that can replace it without an optimisation step.
 
     Parameters
     ----------
     network : BottleneckLSTM
-        What is trained.
+        The network in training.
     n_batches : int
         Steps of an epoch.
-    look : callable
-        Gives a :class:`Look` at the validation part, or else at the training windows.
-    usage : callable
-        Gives, by the name of the gate's buffer that keeps them open, how far the gates, and what
-        steers them, are in use on average, and how much of their price they cost.
-    moves : callable
-        Gives how far each gate alone moves the prediction, and how far it is open, on average.
-    close : callable
-        Takes such a name, and which of them to keep; it closes the others.
+    tolerance : float
+        Relative increase of the loss accepted in exchange for sparser gates.
+    evaluate : callable
+        Returns an :class:`Evaluation` on the validation set, or else on the training set.
+    gate_usage, gate_effects, close_gates : callable
+        The functions of :mod:`._evaluation`, without their first two arguments.
     average : Average
-        Of the weights: what looks see, and training goes back to.
-    reference : float
-        The loss, there, of predicting 0.
+        Average of the weights, which is evaluated and kept.
+    null_loss : float
+        Loss of predicting 0 on the same windows.
 
     Attributes
     ----------
-    best : Look or None
-        That which stands.
-
-    learnt : Look or None
-        That which learning ended with.
+    incumbent : Evaluation or None
+        The best evaluation so far.
+    warmed_up : Evaluation or None
+        The evaluation that ended the warm-up.
     """
 
     def __init__(
-        self, network, *, n_batches, tolerance, look, usage, moves, close, average, reference
-    ):
+        self,
+        network: Any,
+        *,
+        n_batches: int,
+        tolerance: float,
+        evaluate: Callable[[], Evaluation],
+        gate_usage: Callable[[], dict[str, tuple[Tensor, Tensor]]],
+        gate_effects: Callable[[], tuple[Tensor, Tensor]],
+        close_gates: Callable[[str, Tensor], None],
+        average: Average,
+        null_loss: float,
+    ) -> None:
         self.network = network
         self.n_batches = n_batches
         self.tolerance = tolerance
-        self.look_at = look
-        self.usage = usage
-        self.moves = moves
-        self.close = close
+        self.evaluate_weights = evaluate
+        self.gate_usage = gate_usage
+        self.gate_effects = gate_effects
+        self.close_gates = close_gates
         self.average = average
-        self.reference = reference
-        self.best: Any = None
-        self.learnt: Any = None
+        self.null_loss = null_loss
+        self.incumbent: Any = None
+        self.warmed_up: Any = None
 
-    def look(self, step):
-        """Look at the network, at its averaged weights, which are those of a step."""
+    def evaluate(self, step: int) -> Evaluation:
+        """Evaluate the averaged weights of a step, and keep a copy of them."""
         with self.average.applied():
-            look = self.look_at()
-            look.state = copy.deepcopy(self.network.state_dict())
-        look.step = step
-        look.epoch = -(-step // self.n_batches)
-        return look
+            evaluation = self.evaluate_weights()
+            evaluation.state = copy.deepcopy(self.network.state_dict())
+        evaluation.step = step
+        evaluation.epoch = -(-step // self.n_batches)
+        return evaluation
 
-    def go_back_to(self, look):
-        """Let a look stand, and give the network its weights."""
+    def restore(self, evaluation: Evaluation) -> None:
+        """Make an evaluation the incumbent, and load its weights."""
         self.average.reset()
-        self.best = look
-        self.network.load_state_dict(look.state)
+        self.incumbent = evaluation
+        self.network.load_state_dict(evaluation.state)
 
-    def nothing_is_left(self, look):
-        """Say whether a look's error is next to none."""
-        return look.loss < NOTHING_LEFT * self.reference
+    def is_negligible(self, evaluation: Evaluation) -> bool:
+        """Return whether the loss is negligible beside that of the null model."""
+        return evaluation.loss < NEGLIGIBLE * self.null_loss
 
-    def is_closed(self, look):
-        """Say whether less than one gate is open in all."""
-        return look.openness * self.network.gate.active.numel() < 1
+    def is_closed(self, evaluation: Evaluation) -> bool:
+        """Return whether the gates sum to less than one."""
+        n_gates: int = self.network.gate.active.numel()
+        return evaluation.density * n_gates < 1
 
-    def tolerated(self, look):
-        """Give the error above a look's that does not count."""
-        return self.tolerance * max(look.loss, NOTHING_LEFT * self.reference)
+    def tolerated_increase(self, evaluation: Evaluation) -> float:
+        """Return the increase of the loss that is within the tolerance."""
+        return self.tolerance * max(evaluation.loss, NEGLIGIBLE * self.null_loss)
 
-    def does_as_well(self, look, other, n_errors=1):
-        """Say whether a look's error is not above another's, by more than counts."""
-        excess, error = look.excess(other)
-        return excess <= max(n_errors * error, self.tolerated(other))
+    def is_not_worse(self, candidate: Evaluation, other: Evaluation, n_errors: float = 1) -> bool:
+        """Return whether the loss is within ``n_errors`` standard errors or the tolerance."""
+        difference, error = candidate.difference(other)
+        return difference <= max(n_errors * error, self.tolerated_increase(other))
 
-    def in_doubt(self):
-        """Give the error that there is doubt about, as a validation part hardly tells it."""
-        return self.tolerance * self.reference
+    def resolvable_increase(self) -> float:
+        """Return the smallest increase of the loss that the validation set can resolve."""
+        return self.tolerance * self.null_loss
 
-    def credible(self, up, down, n_errors):
-        """Leave out looks of the way up that may be better, but by chance, than less open ones.
+    def eligible(
+        self, ramp: Sequence[Evaluation], path: Sequence[Evaluation], n_errors: float
+    ) -> list[Evaluation]:
+        """Drop dense candidates that are not significantly better than sparser ones.
 
-        They must be better than the best of the way down by ``n_errors`` standard errors, and by
-        more than the tolerance.
+        A candidate of the ramp must be better than the best of the path by ``n_errors`` standard
+        errors, and by more than the tolerance; and likewise than the best with closed gates.
         """
-        closed = [look for look in up + down if self.is_closed(look)]
+        closed = [candidate for candidate in (*ramp, *path) if self.is_closed(candidate)]
         rivals = [
-            (min(looks, key=lambda look: look.loss), n)
-            for looks, n in ((closed, CREDIBLE), (down, n_errors))
-            if looks
+            (min(candidates, key=lambda candidate: candidate.loss), n)
+            for candidates, n in ((closed, CLOSED_ERRORS), (path, n_errors))
+            if candidates
         ]
-        # Where learning was never better than the mean, all that is open may be by chance.
-        trusted, judged = (down, up) if self.learnt.loss < self.reference else ([], up + down)
+        # If the warm-up was never better than the null model, no open gate is taken for granted.
+        trusted, tested = list(path), list(ramp)
+        if self.warmed_up.loss >= self.null_loss:
+            trusted, tested = [], [*ramp, *path]
         return trusted + [
-            look
-            for look in judged
-            if self.is_closed(look)
+            candidate
+            for candidate in tested
+            if self.is_closed(candidate)
             or not any(
-                rival.openness < look.openness and self.does_as_well(rival, look, n)
+                rival.density < candidate.density and self.is_not_worse(rival, candidate, n)
                 for rival, n in rivals
             )
         ]
 
-    def take_sparsest(self, path):
-        """Let the sparsest look within the tolerance stand, and prune it; give the best look."""
-        best = min(path, key=lambda look: look.loss)
-        good = [look for look in path if look.loss - best.loss <= self.tolerated(best)]
-        self.go_back_to(min(good, key=lambda look: look.openness, default=best))
-        self.prune(self.usage(), best.loss + self.tolerated(best))
+    def select_sparsest(self, candidates: Sequence[Evaluation]) -> Evaluation:
+        """Make the sparsest candidate within the tolerance the incumbent, and prune it.
+
+        Returns the candidate of lowest loss.
+        """
+        best = min(candidates, key=lambda candidate: candidate.loss)
+        allowed = self.tolerated_increase(best)
+        within = [candidate for candidate in candidates if candidate.loss - best.loss <= allowed]
+        self.restore(min(within, key=lambda candidate: candidate.density, default=best))
+        self.prune(self.gate_usage(), best.loss + allowed)
         return best
 
-    def closes(self, name, kept, allowed, wider=WIDER, *, doubted=False):
-        """Close for good what is not kept, if the error then is no more than allowed.
+    def try_closing(
+        self,
+        name: str,
+        kept: Tensor,
+        max_loss: float,
+        max_densification: float = DENSER,
+        *,
+        keep_one: bool = False,
+    ) -> bool:
+        """Close permanently what is not kept, if the loss is then at most ``max_loss``.
 
-        What is no longer read may leave gates open that it has closed: they may be wider by a
-        factor, but no more. Whether anything matters at all is not for a doubt to settle.
+        Closed inputs of the gating network may open gates: the density may increase by the factor
+        ``max_densification``. With ``keep_one``, closing all gates is rejected.
         """
         if not (getattr(self.network.gate, name) & ~kept).any():
             return True
-        self.close(name, kept)
-        best = self.best
-        look = self.look(best.step)
+        self.close_gates(name, kept)
+        incumbent = self.incumbent
+        candidate = self.evaluate(incumbent.step)
         if (
-            look.loss > allowed
-            or look.openness > wider * best.openness
-            or (doubted and look.openness == 0)
+            candidate.loss > max_loss
+            or candidate.density > max_densification * incumbent.density
+            or (keep_one and candidate.density == 0)
         ):
-            self.go_back_to(best)
+            self.restore(incumbent)
             return False
-        self.best = look
+        self.incumbent = candidate
         return True
 
-    def screen(self):
-        """Shut features, the worst first, without which the error is surely lower; say if any.
+    def screen_features(self) -> bool:
+        """Close the gates of features without which the loss is significantly lower.
 
-        The best look is judged; shut are the gates of the weights that training goes on with.
+        The incumbent is evaluated, the current weights are changed, and training may reopen the
+        gates. The most harmful feature is closed first. Returns whether any was.
         """
         n_features = self.network.gate.active.shape[-1]
         if n_features == 1:  # the only one, or gates on steps
             return False
-        training = copy.deepcopy(self.network.state_dict())
-        self.network.load_state_dict(self.best.state)
-        alone = {feature: self._without([feature]) for feature in range(n_features)}
-        shut: list[int] = []
-        now = self.best
+        current_state = copy.deepcopy(self.network.state_dict())
+        self.network.load_state_dict(self.incumbent.state)
+        alone = {feature: self._evaluate_without([feature]) for feature in range(n_features)}
+        closed: list[int] = []
+        current = self.incumbent
         for feature in sorted(alone, key=lambda feature: alone[feature].loss):
-            if alone[feature].loss >= self.best.loss:
+            if alone[feature].loss >= self.incumbent.loss:
                 break
-            look = self._without([*shut, feature]) if shut else alone[feature]
-            excess, error = look.excess(now)
-            if excess < -error and error <= self.tolerated(now):
-                shut.append(feature)
-                now = look
-        self.network.load_state_dict(training)
-        if shut:
-            self.network.gate.close_features(shut)
+            candidate = alone[feature] if not closed else self._evaluate_without([*closed, feature])
+            difference, error = candidate.difference(current)
+            if difference < -error and error <= self.tolerated_increase(current):
+                closed.append(feature)
+                current = candidate
+        self.network.load_state_dict(current_state)
+        if closed:
+            self.network.gate.close_features(closed)
             self.average.reset()
-        return bool(shut)
+        return bool(closed)
 
-    def _without(self, features):
-        """Look at the best weights with all gates of some features closed."""
-        self.close("active", self._all_but("active", features))
-        look = self.look_at()
-        self.network.load_state_dict(self.best.state)
-        return look
+    def _evaluate_without(self, features: list[int]) -> Evaluation:
+        """Evaluate the incumbent with all gates of some features closed."""
+        self.close_gates("active", self._all_but("active", features))
+        evaluation = self.evaluate_weights()
+        self.network.load_state_dict(self.incumbent.state)
+        return evaluation
 
-    def prune(self, usage, allowed, *, doubted=False):
-        """Close for good what is used in few windows, while the error is no more than allowed.
+    def prune(
+        self,
+        usage: dict[str, tuple[Tensor, Tensor]],
+        max_loss: float,
+        *,
+        unresolved: bool = False,
+    ) -> None:
+        """Close little-used gates and inputs permanently, while the loss is at most ``max_loss``.
 
-        So are all gates of features that are not needed, but not of those there is doubt about.
+        So are all gates of features that are not needed, unless ``unresolved``: ``max_loss`` then
+        exceeds the incumbent's loss by what the validation set cannot resolve, and one gate is
+        kept.
         """
         for name, (used, _) in usage.items():
-            for threshold in PRUNED:
-                if self.closes(name, used >= threshold, allowed, doubted=doubted):
+            for threshold in PRUNING_THRESHOLDS:
+                if self.try_closing(name, used >= threshold, max_loss, keep_one=unresolved):
                     break
-        if not doubted:
-            self._prune_features(allowed)
-        gate, (steering, _) = self.network.gate, usage["input_active"]
-        for feature in steering.reshape(-1, steering.shape[-1]).sum(dim=0).argsort().tolist():
+        if not unresolved:
+            self._prune_features(max_loss)
+        gate, (sensitivity, _) = self.network.gate, usage["input_active"]
+        by_feature = sensitivity.reshape(-1, sensitivity.shape[-1]).sum(dim=0)
+        for feature in by_feature.argsort().tolist():
             if gate.input_gates().any():
                 kept = self._all_but("input_active", feature)
-                self.closes("input_active", kept, allowed, doubted=doubted)
+                self.try_closing("input_active", kept, max_loss, keep_one=unresolved)
 
-    def _prune_features(self, allowed):
-        """Close all gates of some features, the least first, while the error is not above that.
+    def _prune_features(self, max_loss: float) -> None:
+        """Close all gates of some features, the least needed first.
 
-        Those without which alone it is stay, whatever else is closed.
+        A feature without which alone the loss exceeds ``max_loss`` is kept.
         """
-        gate = self.network.gate
-        if gate.active.shape[-1] == 1:  # the only one, or gates on steps
+        active = self.network.gate.active
+        if active.shape[-1] == 1:  # the only one, or gates on steps
             return
-        in_use = gate.active.reshape(-1, gate.active.shape[-1]).any(dim=0).nonzero()[:, 0].tolist()
-        alone = {feature: self._without([feature]).loss for feature in in_use}
+        in_use = active.reshape(-1, active.shape[-1]).any(dim=0).nonzero()[:, 0].tolist()
+        alone = {feature: self._evaluate_without([feature]).loss for feature in in_use}
         for feature in sorted(in_use, key=lambda feature: alone[feature]):
-            if alone[feature] > allowed:
+            if alone[feature] > max_loss:
                 break
-            self.closes("active", self._all_but("active", feature), allowed)
+            self.try_closing("active", self._all_but("active", feature), max_loss)
 
-    def _all_but(self, name, features):
-        """Say what is kept but for some features; ``name`` as in :meth:`closes`."""
-        kept = getattr(self.network.gate, name).clone()
+    def _all_but(self, name: str, features: int | list[int]) -> Tensor:
+        """Return the active gates or inputs but for those of some features."""
+        kept: Tensor = getattr(self.network.gate, name).clone()
         kept[..., features] = False
         return kept
 
-    def prune_what_is_not_worth_its_price(self):
-        """Close for good what is used in few windows, while the error rises less than the price."""
+    def prune_by_penalty(self) -> None:
+        """Close little-used gates permanently, while the loss increases less than the penalty."""
         gate = self.network.gate
-        price = {"active": gate.penalty, "input_active": gate.gating_penalty}
-        loss = self.look_at().loss
-        for name, (used, cost) in self.usage().items():
-            kept = getattr(gate, name)
-            for threshold in reversed(PRUNED):
-                before = kept.clone()
-                kept &= used >= threshold
-                saved = price[name] * float(cost[before & ~kept].sum())
-                after = self.look_at().loss
-                if after > (1 + saved) * loss:
-                    kept.copy_(before)
+        penalties = {"active": gate.penalty, "input_active": gate.gating_penalty}
+        loss = self.evaluate_weights().loss
+        for name, (used, paid) in self.gate_usage().items():
+            for threshold in reversed(PRUNING_THRESHOLDS):
+                before = getattr(gate, name).clone()
+                kept = before & (used >= threshold)
+                gate.set_active(name, kept)
+                saved = penalties[name] * float(paid[before & ~kept].sum())
+                pruned = self.evaluate_weights().loss
+                if pruned > (1 + saved) * loss:
+                    gate.set_active(name, before)
                     break
-                loss = after
+                loss = pruned
 
-    def forgets_little_without_steering(self):
-        """Close all steering, if that leaves most of what was learnt."""
-        gate, best = self.network.gate, self.best
-        allowed = best.loss + FORGOTTEN * max(0.0, self.reference - best.loss)
-        return self.closes("input_active", gate.input_active & False, allowed, WIDEST)
+    def try_static_gates(self) -> bool:
+        """Close all inputs of the gating network, if most of what was learnt is kept."""
+        gate, incumbent = self.network.gate, self.incumbent
+        max_loss = incumbent.loss + STATIC_LOSS * max(0.0, self.null_loss - incumbent.loss)
+        return self.try_closing("input_active", gate.input_active & False, max_loss, MUCH_DENSER)
 
-    def bears(self, exchanges):
-        """Say whether the error surely rises by little where inputs are exchanged."""
-        best = self.best
-        little = EXCHANGED * min(best.loss, self.reference - best.loss)
-        little = max(little, LEAST_EXCHANGED * self.reference)
-        looks = []
-        for look in exchanges:
-            looks.append(look)
-            excess, error = mean_of(looks).excess(best)
-            if excess > little:
+    def are_interchangeable(self, exchanges: Iterable[Evaluation]) -> bool:
+        """Return whether exchanging inputs increases the loss by little, significantly so."""
+        incumbent = self.incumbent
+        little = EXCHANGE_LOSS * min(incumbent.loss, self.null_loss - incumbent.loss)
+        little = max(little, MIN_EXCHANGE_LOSS * self.null_loss)
+        evaluations: list[Evaluation] = []
+        increase = error = 0.0
+        for exchange in exchanges:
+            evaluations.append(exchange)
+            increase, error = mean_evaluation(evaluations).difference(incumbent)
+            if increase > little:
                 return False
-        return excess + SURELY * error <= little
+        return increase + SIGNIFICANT * error <= little
 
-    def close_what_does_not_share(self, places):
-        """Close for good all but some gates, if that costs no more than is tolerated."""
-        allowed = self.best.loss + self.tolerated(self.best)
-        self.closes("active", places, max(allowed, NOTHING_LEFT * self.reference))
+    def close_others(self, group: Tensor) -> None:
+        """Close all gates outside a group permanently, if the loss stays within the tolerance."""
+        max_loss = self.incumbent.loss + self.tolerated_increase(self.incumbent)
+        self.try_closing("active", group, max(max_loss, NEGLIGIBLE * self.null_loss))
 
-    def close_what_is_idle(self, allowed):
-        """Close for good the gates that are open, but that the network has learnt to ignore."""
-        self.go_back_to(self.best)
-        moved, used = self.moves()
-        for share in IDLE:
-            little = share * allowed
-            if self.closes("active", moved >= little * used, self.best.loss + little, doubted=True):
+    def close_unused(self, max_increase: float) -> None:
+        """Close gates that are open but do not change the prediction, permanently."""
+        self.restore(self.incumbent)
+        effect, density = self.gate_effects()
+        for fraction in UNUSED_FRACTIONS:
+            little = fraction * max_increase
+            kept = effect >= little * density
+            if self.try_closing("active", kept, self.incumbent.loss + little, keep_one=True):
                 break
 
-    def narrowed(self, look):
-        """Put the best look's gates in the place of wider ones that are not worth it."""
-        if not self._is_wider(look) or self.is_worth(look):
-            return look
-        now = copy.deepcopy(self.network.state_dict())
-        own = {name: own for name, own in self.best.state.items() if name.startswith("gate.")}
-        self.network.load_state_dict(look.state | own)
-        narrow = self.look_at()
-        narrow.state, narrow.step, narrow.epoch = look.state | own, look.step, look.epoch
-        self.network.load_state_dict(now)
-        return narrow
+    def with_sparser_gates(self, candidate: Evaluation) -> Evaluation:
+        """Return a candidate with the incumbent's gates, if its own are denser for no benefit."""
+        if not self._is_denser(candidate) or self.is_improvement(candidate):
+            return candidate
+        current_state = copy.deepcopy(self.network.state_dict())
+        state = self.incumbent.state
+        gates = {name: value for name, value in state.items() if name.startswith("gate.")}
+        self.network.load_state_dict(candidate.state | gates)
+        sparser = self.evaluate_weights()
+        sparser.state = candidate.state | gates
+        sparser.step, sparser.epoch = candidate.step, candidate.epoch
+        self.network.load_state_dict(current_state)
+        return sparser
 
-    def _is_wider(self, look):
-        return look.openness > WIDER * self.best.openness
+    def _is_denser(self, candidate: Evaluation) -> bool:
+        return bool(candidate.density > DENSER * self.incumbent.density)
 
-    def is_worth(self, look):
-        """Say whether a look is better than the best, and surely and much better if it is wider."""
-        excess, error = look.excess(self.best)
-        if self._is_wider(look):
-            return excess < -max(error, self.tolerated(self.best))
-        return excess < 0
+    def is_improvement(self, candidate: Evaluation) -> bool:
+        """Return whether a candidate is better; if denser, by an error and the tolerance."""
+        difference, error = candidate.difference(self.incumbent)
+        if self._is_denser(candidate):
+            return difference < -max(error, self.tolerated_increase(self.incumbent))
+        return difference < 0

@@ -1,40 +1,46 @@
-"""What a training in phases sees of its network, at averaged weights: losses, gates, their use."""
+"""Evaluation of a network whose gates have an L0 penalty: losses, density, use of the gates."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from skorch import NeuralNet
 from torch import Tensor
 
-from .._data._batches import INFERENCE_BATCH, Batches
+from .._data._batches import INFERENCE_BATCH, Batches, WindowDataset
 from ..attention._padding import zero_padding
 
-# Windows that tell which values a feature often has, and what a linear map of them can predict.
-TELLING_WINDOWS = 1024
-# What such a map's squared weights cost: the best of these.
+# Windows from which quartiles and the linear model are estimated, at most.
+MAX_WINDOWS = 1024
+# Penalties of the linear model, of which cross-validation selects one.
 RIDGE_PENALTIES = np.logspace(-1, 5, 13)
 
 
 @dataclass
-class Look:
-    """The network at a step of its training."""
+class Evaluation:
+    """Losses and gate density of a network at a step of its training."""
 
     losses: Tensor  # of each window
     weight: Tensor  # of each window
-    openness: float  # mean gate
+    density: float  # mean gate
     step: int = 0
     epoch: int = 0
     state: Any = None
+    loss: float = field(init=False)  # weighted mean
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.loss = float((self.losses * self.weight).sum() / self.weight.sum())
 
-    def excess(self, other):
-        """Give the mean of the paired differences to another look, and its standard error."""
+    def difference(self, other: Evaluation) -> tuple[float, float]:
+        """Return the mean paired difference of the losses, and its standard error."""
         differences = self.losses - other.losses
         weight = self.weight / self.weight.sum()
         mean = (differences * weight).sum()
@@ -42,109 +48,122 @@ class Look:
         return float(mean), float(variance.sqrt())
 
 
-def mean_of(looks):
-    """Average the losses of windows over several looks at them."""
-    losses = torch.stack([look.losses for look in looks]).mean(dim=0)
-    return Look(losses, looks[0].weight, looks[0].openness)
+def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Average the losses of several evaluations on the same windows."""
+    losses = torch.stack([evaluation.losses for evaluation in evaluations]).mean(dim=0)
+    return Evaluation(losses, evaluations[0].weight, evaluations[0].density)
 
 
-def quartiles(training):
-    """Find each feature's quartiles (2, F) in training windows, evenly spaced if they are many."""
-    batch = evenly_spaced(training, TELLING_WINDOWS)
+def feature_quartiles(training: WindowDataset) -> Tensor:
+    """Compute the first and third quartile of each feature, (2, F), on a subsample."""
+    batch = evenly_spaced(training, MAX_WINDOWS)
     values = batch["X"][batch["mask"]] if "mask" in batch else batch["X"].flatten(0, 1)
     values = values.sort(dim=0).values  # torch.quantile takes few values only
     return values[[len(values) // 4, 3 * len(values) // 4]]
 
 
 @torch.no_grad()
-def look(net, windows):
-    """Measure the loss of each window, and how far the gates are open."""
+def evaluate(net: NeuralNet, windows: WindowDataset) -> Evaluation:
+    """Compute the loss of each window, and the mean gate."""
     net.module_.eval()
-    losses, weights, opened = [], [], []
+    losses, weights, means = [], [], []
     for batch, (y, weight) in Batches(windows, INFERENCE_BATCH):
         prediction, gates = net.module_.predict_with_gates(**batch)
         losses.append(net.criterion_.per_sample(prediction, y))
         weights.append(weight)
-        opened.append(gates.flatten(1).mean(dim=1))
+        means.append(gates.flatten(1).mean(dim=1))
     weight = torch.cat(weights)
-    openness = float((torch.cat(opened) * weight).sum() / weight.sum())
-    return Look(losses=torch.cat(losses), weight=weight, openness=openness)
+    density = float((torch.cat(means) * weight).sum() / weight.sum())
+    return Evaluation(losses=torch.cat(losses), weight=weight, density=density)
 
 
 @torch.no_grad()
-def usage(net, windows):
-    """Average the gates, and what steers them, over windows (evenly spaced, if many)."""
+def gate_usage(net: NeuralNet, windows: WindowDataset) -> dict[str, tuple[Tensor, Tensor]]:
+    """Average the gates and their sensitivity over a subsample of the windows.
+
+    Returns
+    -------
+    usage : dict of (use, penalty), each of the shape of the mode's gates
+        By the name of the gate's buffer: for ``"active"`` the mean gate, for ``"input_active"`` the
+        mean sensitivity of the other gates to a cell; and the fraction of its penalty that is paid.
+    """
     net.module_.eval()
     _, weights = net.module_.attend(**evenly_spaced(windows, INFERENCE_BATCH))
     gate = net.module_.gate
-    opened = weights["gate"].mean(dim=0).reshape(gate.active.shape)
-    steering = weights["gate_sensitivity"].mean(dim=0).reshape(gate.active.shape)
-    read = gate.input_gates().sum_to_size(gate.active.shape)
-    return {"active": (opened, opened), "input_active": (steering, read)}
+    density = weights["gate"].mean(dim=0).reshape(gate.active.shape)
+    sensitivity = weights["gate_sensitivity"].mean(dim=0).reshape(gate.active.shape)
+    inputs = gate.input_gates().sum_to_size(gate.active.shape)
+    return {"active": (density, density), "input_active": (sensitivity, inputs)}
 
 
 @torch.no_grad()
-def moves(net, windows):
-    """Average, over windows (evenly spaced, if many), what each gate does to the prediction.
+def gate_effects(net: NeuralNet, windows: WindowDataset) -> tuple[Tensor, Tensor]:
+    """Compute the effect of each gate on the prediction, over a subsample of the windows.
 
-    Returns the loss of the prediction without it, held against the prediction with it, and how far
-    it is open; both of the shape of the mode's gates.
+    Returns
+    -------
+    effect : Tensor of the shape of the mode's gates
+        Mean loss of the prediction without the gate, with the prediction as the target.
+
+    density : Tensor of the shape of the mode's gates
+        Mean gate.
     """
     net.module_.eval()
-    kept = net.module_.gate.active
-    moved, used = torch.zeros(2, *kept.shape, device=kept.device)
+    active = net.module_.gate.active
+    effect, density = torch.zeros(2, *active.shape, device=active.device)
     batch = evenly_spaced(windows, INFERENCE_BATCH)
-    for gate, opened, prediction, without in net.module_.ablate_gates(**batch):
-        moved[gate] = net.criterion_.per_sample(without, prediction).sum() / len(opened)
-        used[gate] = opened.mean()
-    return moved, used
+    for gate, values, prediction, without in net.module_.ablate_gates(**batch):
+        effect[gate] = net.criterion_.per_sample(without, prediction).sum() / len(values)
+        density[gate] = values.mean()
+    return effect, density
 
 
-def close(net, windows, name, kept):
-    """Close for good all gates, or all that is read, but what is kept.
+def close_gates(net: NeuralNet, windows: WindowDataset, name: str, kept: Tensor) -> None:
+    """Close all gates, or all inputs of the gating network, that are not kept, permanently.
 
-    ``name`` is that of the gate's buffer, as in :func:`usage`.
+    ``name`` is that of the gate's buffer, as in :func:`gate_usage`.
     """
     gate = net.module_.gate
     if name == "active":
-        gate.active &= kept
+        gate.set_active(name, gate.active & kept)
     else:
         gate.restrict_inputs(kept, **evenly_spaced(windows, INFERENCE_BATCH))
 
 
 @torch.no_grad()
-def reference(net, windows):
-    """Measure the loss, on windows, of predicting the mean of the training targets."""
+def null_model_loss(net: NeuralNet, windows: WindowDataset) -> float:
+    """Compute the loss of predicting the mean of the training targets."""
     losses = net.criterion_.per_sample(torch.zeros_like(windows.y), windows.y)
     return float((losses * windows.weight).sum() / windows.weight.sum())
 
 
 @torch.no_grad()
-def linear_reference(net, training, windows):
-    """Measure the loss, on windows, of ridge regression on training windows (some, if many)."""
-    which = _some(training, TELLING_WINDOWS)
-    y, weight = training.targets(which)
-    y, weight = y.cpu().numpy(), weight.cpu().numpy()
+def linear_model_loss(net: NeuralNet, training: WindowDataset, windows: WindowDataset) -> float:
+    """Compute the loss on ``windows`` of ridge regression on a subsample of the training set."""
+    indices = _evenly_spaced_indices(training, MAX_WINDOWS)
+    y, weight = (values.cpu().numpy() for values in training.targets(indices))
     scaler = make_pipeline(MaxAbsScaler(), StandardScaler())  # windows may be unscaled, and huge
-    # Not a step of that: where a user has metadata routing on, pipelines refuse its weights.
+    # Not a step of the pipeline, which refuses weights if metadata routing is enabled.
     ridge = RidgeCV(RIDGE_PENALTIES)
-    ridge.fit(scaler.fit_transform(_rows(training.batch(which))), y, sample_weight=weight)
+    ridge.fit(scaler.fit_transform(_flattened(training.batch(indices))), y, sample_weight=weight)
     losses = []
-    for batch, (y, weight) in Batches(windows, INFERENCE_BATCH):
-        prediction = y.new_tensor(ridge.predict(scaler.transform(_rows(batch)))).view_as(y)
-        losses.append(net.criterion_.per_sample(prediction, y) * weight)
+    for batch, (target, target_weight) in Batches(windows, INFERENCE_BATCH):
+        prediction = ridge.predict(scaler.transform(_flattened(batch)))
+        prediction = target.new_tensor(prediction).view_as(target)
+        losses.append(net.criterion_.per_sample(prediction, target) * target_weight)
     return float(torch.cat(losses).sum() / windows.weight.sum())
 
 
-def _rows(batch):
-    """Write windows as rows for scikit-learn."""
-    return zero_padding(batch["X"], batch.get("mask")).flatten(1).cpu().numpy()
+def _flattened(batch: dict[str, Tensor]) -> NDArray[Any]:
+    """Return windows as rows for scikit-learn."""
+    rows: NDArray[Any] = zero_padding(batch["X"], batch.get("mask")).flatten(1).cpu().numpy()
+    return rows
 
 
-def evenly_spaced(windows, n_most):
-    """Give a batch of windows, evenly spaced if they are more than so many."""
-    return windows.batch(_some(windows, n_most))
+def evenly_spaced(windows: WindowDataset, n_max: int) -> dict[str, Tensor]:
+    """Return a batch of at most ``n_max`` evenly spaced windows."""
+    return windows.batch(_evenly_spaced_indices(windows, n_max))
 
 
-def _some(windows, n_most):
-    return torch.arange(0, len(windows), -(-len(windows) // n_most))
+def _evenly_spaced_indices(windows: WindowDataset, n_max: int) -> Tensor:
+    return torch.arange(0, len(windows), -(-len(windows) // n_max))

@@ -11,10 +11,18 @@ from skorch.helper import predefined_split
 from .._data._batches import WindowDataset
 from ._averaging import Average
 from ._callbacks import EpochListener, EpochReport, ScheduleCallback, StopWhen
-from ._evaluation import close, linear_reference, look, moves, quartiles, reference, usage
+from ._evaluation import (
+    close_gates,
+    evaluate,
+    feature_quartiles,
+    gate_effects,
+    gate_usage,
+    linear_model_loss,
+    null_model_loss,
+)
 from ._inference import flatten_recurrent_weights
-from ._interchange import interchange
-from ._penalty import is_priced, prices, set_prices
+from ._interchange import find_interchangeable
+from ._penalty import gating_penalty, has_penalty, penalty_range
 from ._random import seeded
 from ._schedule import Schedule
 
@@ -83,13 +91,11 @@ def train(
     first = [("epoch_report", EpochReport(n_epochs, listener, bar))]
     last = []
     schedule = best = None
-    if is_priced(net.module_):
+    if has_penalty(net.module_):
         gate = net.module_.gate
-        low, high = prices(len(training), checked=False)
-        set_prices(gate, low, low, high)
-        gate.baselines.copy_(quartiles(training))
-        gate.active.fill_(True)
-        gate.input_active.fill_(True)
+        gate.reset(baselines=feature_quartiles(training))
+        low, high = penalty_range(len(training), validated=False)
+        gate.set_penalty(low, gating_penalty(low, low, high))
         if phases:
             schedule = _make_schedule(
                 net, training, validation if stopping else None, n_epochs, patience, tolerance
@@ -115,8 +121,8 @@ def train(
         net.module_.eval()
         for epoch in net.history:  # the losses of all batches would outweigh the net in a pickle
             epoch["batches"] = []
-    if schedule is not None and schedule.best is not None:
-        return n_before + schedule.best.epoch
+    if schedule is not None and schedule.incumbent is not None:
+        return n_before + schedule.incumbent.epoch
     epoch: int = net.history[-1, "epoch"] if best is None else best.best_epoch_
     return epoch
 
@@ -140,16 +146,16 @@ def _make_schedule(
         n_iter_no_change=n_iter_no_change,
         tolerance=tolerance,
         reset_optimizer=net.optimizer_.state.clear,
-        checked=validation is not None,
-        look=lambda: look(net, seen),
-        usage=lambda: usage(net, seen),
-        moves=lambda: moves(net, seen),
-        close=lambda name, kept: close(net, seen, name, kept),
-        interchange=lambda: interchange(net, training, seen),
-        average=partial(Average, net.module_),
-        reference=reference(net, seen),
-        linear=lambda: linear_reference(net, training, seen),
-        look_back=lambda: look(net, training),
+        validated=validation is not None,
+        evaluate=lambda: evaluate(net, seen),
+        gate_usage=lambda: gate_usage(net, seen),
+        gate_effects=lambda: gate_effects(net, seen),
+        close_gates=lambda name, kept: close_gates(net, seen, name, kept),
+        find_interchangeable=lambda: find_interchangeable(net, training, seen),
+        make_average=partial(Average, net.module_),
+        null_loss=null_model_loss(net, seen),
+        linear_loss=lambda: linear_model_loss(net, training, seen),
+        evaluate_training=lambda: evaluate(net, training),
     )
 
 

@@ -1,39 +1,45 @@
-"""What an open gate must be worth."""
+"""The weight of the L0 penalty on open gates, relative to the loss."""
 
-# The relative fall of the loss that an open gate must be worth: at the peak, and at the end.
-HIGH_PRICE, LOW_PRICE = 0.15, 0.0005
-# Both are lower with many windows n. A cell that means nothing lowers the error of n windows by
-# about 1 / n of it, and the luckiest of many cells by several times that: the price never falls
-# below LOW_WINDOWS / n, or below CHECKED_WINDOWS / n where a validation part tells which is which.
-LOW_WINDOWS, CHECKED_WINDOWS = 11, 5
-# The peak is HIGH_WINDOWS / n, or more where the schedule lets it rise on.
-HIGH_WINDOWS = 400
-# At its peak, the price of what the scorer reads is this share of that of an open gate. It falls as
-# this power of it: slower, or what is read for nothing would not close in time. But it never falls
-# below the low price: the luckiest of many cells may be one that is read.
-READ_PRICE, READ_POWER = 0.15, 0.4
+from __future__ import annotations
+
+from torch import nn
+
+from ..attention import BottleneckGate
+
+# The relative decrease of the loss that justifies an open gate, at the highest and at the lowest
+# weight of the penalty.
+MAX_PENALTY, MIN_PENALTY = 0.15, 0.0005
+# Both decrease with the number of windows n. An irrelevant cell lowers the training loss of n
+# windows by about 1 / n, and the best of many such cells by several times that. The penalty is
+# therefore at least UNVALIDATED_WINDOWS / n, or VALIDATED_WINDOWS / n with a validation set.
+UNVALIDATED_WINDOWS, VALIDATED_WINDOWS = 11, 5
+# The highest weight is PEAK_WINDOWS / n, unless the schedule raises it further.
+PEAK_WINDOWS = 400
+# The penalty of an input of the gating network: this fraction of that of an open gate at the
+# highest weight. It decreases with this power of it, and not below the lowest weight; a faster
+# decrease would leave irrelevant inputs open.
+GATING_FRACTION, GATING_POWER = 0.15, 0.4
 
 
-def is_priced(network):
-    """Say whether a network's gates have a price."""
-    return hasattr(getattr(network, "gate", None), "penalty")
+def has_penalty(network: nn.Module) -> bool:
+    """Return whether the gates of a network have an L0 penalty."""
+    return isinstance(getattr(network, "gate", None), BottleneckGate)
 
 
-def prices(n_samples, *, checked):
-    """Give the lowest and the highest price of an open gate with so many training windows.
+def penalty_range(n_samples: int, *, validated: bool) -> tuple[float, float]:
+    """Return the lowest and the highest penalty of an open gate for a number of training windows.
 
-    ``checked`` says whether there is a validation part.
+    ``validated`` says whether there is a validation set.
     """
-    n_windows = CHECKED_WINDOWS if checked else LOW_WINDOWS
-    low = min(max(LOW_PRICE, n_windows / n_samples), HIGH_PRICE)
-    return low, max(low, min(HIGH_PRICE, HIGH_WINDOWS / n_samples))
+    n_windows = VALIDATED_WINDOWS if validated else UNVALIDATED_WINDOWS
+    low = min(max(MIN_PENALTY, n_windows / n_samples), MAX_PENALTY)
+    return low, max(low, min(MAX_PENALTY, PEAK_WINDOWS / n_samples))
 
 
-def set_prices(gate, price, low, high):
-    """Set the price of an open gate, and from it that of what its scorer reads.
+def gating_penalty(penalty: float, low: float, high: float) -> float:
+    """Return the penalty of an input of the gating network, given that of an open gate.
 
-    ``low`` and ``high`` are the ends between which the first falls.
+    ``low`` and ``high`` are the lowest and the highest penalty of an open gate.
     """
-    gate.penalty = price
-    falling = READ_PRICE * high ** (1 - READ_POWER) * price**READ_POWER
-    gate.gating_penalty = max(falling, min(price, low))
+    decreasing = GATING_FRACTION * high ** (1 - GATING_POWER) * penalty**GATING_POWER
+    return max(decreasing, min(penalty, low))

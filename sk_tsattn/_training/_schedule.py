@@ -1,548 +1,357 @@
-"""How a bottleneck is trained: in phases, by what looks at its error say."""
+"""The training of gates with an L0 penalty: its phases, and the selection of the final state."""
 
-from functools import partial
+from __future__ import annotations
 
-from ._candidates import NOTHING_LEFT, SURELY, WIDEST, Standing
-from ._evaluation import Look
-from ._penalty import HIGH_PRICE, prices, set_prices
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
 
-# Optimisation steps between two looks at the validation part: at least these, at least a share of
-# an epoch, and at most a share of the whole training. Behind learning they are at least the second
-# number where much error is left: the phases, which take so many looks, are shorter then. Noisy
-# targets lose nothing by it, but where little is left, to hurry leaves gates open.
-LOOK_STEPS, NOISY_LOOK_STEPS, LOOK_EPOCHS, LOOK_SHARE = 50, 40, 1, 1 / 40
-# Where little is left, there are so many times as many while the price rises to its peak: gates
-# close within a few steps, and what is best is often in between. Noise would make one of many seem
-# the best.
-SQUEEZE_LOOKS = 2
-# Weights are averaged over so many steps, or this share of those between two looks if fewer.
-AVERAGED_STEPS, AVERAGED_SHARE = 25, 0.5
-# Of the whole training, what the phases may take. Without a validation part they take it.
-LEARN_SHARE, RISE_SHARE, FALL_SHARE, REFIT_SHARE = 0.4, 0.1, 0.35, 0.15
-# Learning takes at least as many steps, the falling price and the refit too.
-LEARN_LOOKS, FALL_LOOKS, REFIT_LOOKS = 4, 8, 4
-# A look is a better one if the error has fallen by this share.
-GAIN = 0.05
-# Looks without a better one after which learning ends, in shares of n_iter_no_change: where the
-# error is below this share of that of predicting the mean; where it is not, and rises; and
-# elsewhere. Once it is below, features are screened.
+from torch import Tensor
+
+from ._averaging import Average
+from ._candidates import NEGLIGIBLE
+from ._evaluation import Evaluation
+from ._penalty import MAX_PENALTY, penalty_range
+from ._refinement import IMPROVEMENT, Refinement, Steps
+
+# Optimisation steps between two evaluations: at least the first number and a number of epochs, at
+# most a fraction of the whole training. After a warm-up that leaves a high loss, the second number
+# is the least, which makes the later phases shorter; with a low loss, shorter phases leave gates
+# open that are not needed.
+INTERVAL_STEPS, NOISY_INTERVAL_STEPS, INTERVAL_EPOCHS, INTERVAL_FRACTION = 50, 40, 1, 1 / 40
+# The penalty ramp is evaluated this much more often after a warm-up that leaves a low loss: gates
+# close within a few steps, and the best state is often in between. With a high loss, the best of
+# more evaluations would more often be so by chance.
+RAMP_EVALUATIONS = 2
+# Weights are averaged over this number of steps, or this fraction of the interval if less.
+AVERAGE_STEPS, AVERAGE_FRACTION = 25, 0.5
+# Fractions of the whole training that the phases take at most; and exactly, if not validated.
+WARM_UP_FRACTION, RAMP_FRACTION, PATH_FRACTION, REFIT_FRACTION = 0.4, 0.1, 0.35, 0.15
+# Evaluations that a phase takes at least.
+WARM_UP_EVALUATIONS, PATH_EVALUATIONS, REFIT_EVALUATIONS = 4, 8, 4
+# The warm-up has learnt something once the loss is below this fraction of the null loss.
 LEARNT = 0.75
-PATIENCE, RISE_PATIENCE, LONG_PATIENCE = 0.3, 0.6, 1.2
-# It ends as well where the error is below this share of that of a linear map: what matters is known
-# by then, and is learnt on in all phases. Not of that of predicting the mean: what is linear is
-# learnt in no time, and what else there is may be little, and need long.
-ENOUGH = 0.02
-# Behind the second screening it goes on where the error is below this share of that of predicting
-# the mean. Where more is left, most of that is likely to be noise: to go on would gain nothing, and
-# the phases that follow are shorter.
-KNOWN = 0.25
-# Above its peak of many windows the price rises only where that leaves open more than this share of
-# what learning left open: what it closes without need may not reopen.
-SQUEEZED = 0.25
-# The falling price has had its effect where the best of this many looks is not better than those
-# before by this share, and the error is not above that of learning.
-STALE_LOOKS, STALE_GAIN = 3, 0.01
-# It stays at its low end while the best of so many looks is better than those before by that.
-LAST_LOOKS, LAST_GAIN, LAST_TIMES = 4, 0.03, 3
-# While less than one gate is open in all, the price falls so many times as fast.
-HASTE = 3
-# While the price falls, the step size falls to this share of the optimizer's own.
-LOW_STEP_SIZE = 0.6
-# The first step size of a refit, with a validation part; and where gates share: many inputs that
-# say the same are read a little each, and great steps would learn their noise.
-REFIT_STEP_SIZE, SHARE_STEP_SIZE = 0.5, 0.1
+# The warm-up ends after this number of evaluations without improvement, in units of
+# n_iter_no_change: once something is learnt; before that, while the loss increases; and else.
+PATIENCE, RISING_PATIENCE, LONG_PATIENCE = 0.3, 0.6, 1.2
+# It also ends once the loss is below this fraction of that of a linear model. (Not of the null
+# loss: a linear part is learnt at once, and the rest may be small and slow.)
+LINEAR_FRACTION = 0.02
+# The penalty rises above its peak for many windows while the density is above this fraction of
+# that after the warm-up.
+RAMP_DENSITY = 0.25
+# The path ends where the best of the last evaluations is not better by this fraction, and not
+# worse than after the warm-up.
+STALL_EVALUATIONS, STALL_IMPROVEMENT = 3, 0.01
+# The lowest penalty is kept while the best of the last evaluations is better by this fraction, for
+# at most this multiple of the path's length.
+TAIL_EVALUATIONS, TAIL_IMPROVEMENT, MAX_TAIL = 4, 0.03, 3
+# The penalty decreases this much faster while the gates sum to less than one.
+CLOSED_SPEEDUP = 3
+# The relative step size at the end of the path.
+PATH_STEP_SIZE = 0.6
 
 
-class Schedule(Standing):
-    """Price and step size of every step of a training, and the weights it ends with.
+class Schedule(Refinement):
+    """Penalty and step size of each optimisation step, and the weights that are kept.
 
-    1. *Learn* with sampled gates that are free, until the validation error falls no more: below
-       what it was at best or, before a quarter of that of predicting the mean is gone, from look to
-       look; or until it is next to none beside that of a linear map. It ends with the best look or,
-       where none is better than predicting the mean, with the last: few windows may have been
-       learnt by heart, but the gates know more by then. Once that quarter is gone, and again behind
-       learning, *screen*: features without which that error is surely lower (by a standard error,
-       which is within the tolerance) are shut, before more is learnt from them. They reopen where
-       they help. Where less than a quarter is left, it learns on from the best look, without what
-       the second screening shut, and screens once more, as long as that brings a better one; where
-       more is left, most of it is likely to be noise, and all that follows is shorter.
-       From the first screening on, and behind learning at the latest, the linear map is slowed:
-       what is linear is known then.
-    2. *Squeeze*: the price of an open gate rises until only what is worth a lot stays open.
-    3. *Relax*: the price falls geometrically, and gates reopen in the order of their worth. The
-       price is in shares of the loss, so that it means the same on any data: at price ν a gate
-       stays open if the loss without it were more than ν higher (relatively). While next to
-       nothing is open, it falls faster.
-    4. *Choose* the sparsest look of 2 and 3 whose validation error is at most the share
-       ``tolerance`` above the lowest. A look of 2 counts only if its error is surely below that of
-       the best look of 3, by two standard errors (one where less than a quarter is left), and below
-       that of the best look at which less than one gate was open in all, by three, where these are
-       less open: many open gates tell the validation part something by chance. So must one of 3
-       where no look of 1 was better than predicting the mean. *Try* a look of 2, or that of 1,
-       that is below the best of 3 by more than the tolerance, but not surely: it is pruned as in 5
-       and refit as in 7, and stands if it then is surely below what was chosen, refit likewise, and
-       at the training windows not above it by more than 8 allows.
-    5. *Prune*: cells whose gates are next to closed in all windows, and those that steer next to
-       nothing, are closed for good, as many as the tolerance allows; and so are all gates of a
-       feature, the least first, and all its steering: a little in many cells is told by all of
-       them together.
-    6. *Share*: of many inputs that say the same, each with noise of its own, a few suffice, and
-       which of them are open is chance. All whose inputs are like each other, by their
-       correlations and not by chance, are opened wholly if these can be exchanged: the error surely
-       rises by at most 15 % of it, and of what was learnt (with two standard errors). The rest is
-       closed where that costs nothing, as is all steering before, and the network refit in small
-       steps. Where that steering is needed, as it may tell of many inputs what they all say, or
-       these cannot be exchanged, what learning ended with is tried instead, in the second case only
-       if the same are alike there. It stands unless its error is surely above that of before, or
-       gates are open that neither share nor were open before; then there is no 7 to 9.
-    7. *Refit* network and gates, without noise and price, the step size falling to 0. Gates become
-       wider only where that lowers the error by more than ``tolerance``, and surely so (by a
-       standard error); else those of before are put back. What is refit stands if its error is
-       lower, or if that of its end is higher by no more than a standard error. Where all are
-       closed, there is nothing to refit. Where the same gates for all windows would do for most of
-       what was learnt, they are refit first: they stand if their error is lower by the share
-       ``tolerance`` than before, or else not above that of the other refit, and if they are open by
-       no more than twice of what was in use before, or else is in the other refit; or if that
-       refit's error is surely higher by more than ``tolerance``. A refit whose first better look
-       is better by a twentieth takes twice as long.
-    8. *Doubt*: what the error hardly tells, by at most the share ``tolerance`` of that of
-       predicting the mean, is closed as well, and the rest refit; it stays closed if the error
-       then is not above that of 7. Nor may the training error rise, before or behind that refit, by
-       more than that share of the same error: of many more windows, it tells what a small
-       validation part does not.
-    9. *Idle* gates are closed: those without which, one at a time, the prediction changes by less
-       than the share ``tolerance`` of the error in the windows in which they are open, if the error
-       without all of them rises by no more. No target, and so no noise, enters the change.
+    With a validation set, training has these phases:
 
-    Not above is: by at most a standard error, or the share ``tolerance``. Neither 8 nor 9 closes
-    all.
+    1. *Warm-up*. Sampled gates without a penalty are trained until the validation loss stalls, or
+       is small beside that of a linear model. The phase ends with its best evaluation; or with the
+       last, if none is better than the null model. Once a quarter of the null loss is explained,
+       and again at the end, features without which the loss is significantly lower are screened
+       out: their gates are closed, and may reopen. If less than a quarter of the null loss is left,
+       the warm-up is resumed from the best evaluation, without the harmful features, while that
+       brings an improvement. From the first screening on the linear skip connection is slowed.
+    2. *Penalty ramp*. The penalty rises linearly, until only the most valuable gates are open.
+    3. *Path*. The penalty decreases geometrically, and gates reopen in the order of their value.
+       The penalty is relative to the loss: at penalty ν a gate stays open if the loss without it
+       were more than ν higher, relatively. It decreases faster while nearly all gates are closed.
+    4. *Selection*. The sparsest candidate of 2 and 3 whose validation loss is within
+       ``tolerance`` of the lowest becomes the incumbent. A dense candidate of 2 must be
+       significantly better than the best sparser one of 3, and than the best one with closed gates,
+       since with many open gates some are good by chance; so must one of 3 if the warm-up was never
+       better than the null model. *Candidate refit*: a candidate of 2 or the end of 1 that is
+       better than the tolerance allows, but not significantly, is pruned and refit; it replaces
+       the incumbent if it is then significantly better than the incumbent, refit likewise, and
+       its training loss is not higher by more than the validation set can resolve. Gates that are
+       nearly closed in all windows, inputs of the gating network with little influence, and
+       features that are not needed are closed permanently, within the tolerance.
+    5. *Group expansion*. If the inputs of several gates are interchangeable (noisy copies of one
+       signal), any subset of them would do. All gates of the group are opened fully, the others
+       are closed where that costs nothing, and the network is refit in small steps with static
+       gates (the same for all windows). If the static gates lose too much, or their inputs are
+       not interchangeable, the same is tried from the end of the warm-up. The result is kept if it
+       is not significantly worse and opens no gate outside the group; phases 6 and 7 are then
+       skipped.
+    6. *Refit*. Network and gates are trained without noise and penalty, the step size decreasing
+       to 0. Denser gates are accepted only if they lower the loss significantly and by more than
+       the tolerance; otherwise the previous gates are restored. If static gates keep most of what
+       was learnt, they are refit first. They are kept if they are better by more than the
+       tolerance, or not worse than the other refit and at most twice as dense.
+    7. *Pruning*. Gates are closed while the loss increases by less than the validation set can
+       resolve, and the rest is refit. The result is kept if it is not worse than that of 6, and
+       the training loss, of many more windows, does not increase by more than that either.
+    8. Open gates that do not change the prediction by more than the tolerance are closed.
 
-    From strong to weak, since from weak to strong the network overfits before the gates close. Not
-    so where many cells say a little each: then a look on the way up may be the best.
-    Without a validation part the phases have fixed shares of the training, nothing is screened, 4
-    takes the end, 5 asks of what it closes whether it lowers the training error by less than its
-    price, but of no feature's whole steering, gates stay as they are in 7, since nothing would keep
-    them from opening, there is no 6 and no 8, and 9 takes the low price instead of ``tolerance``,
-    since the training error is too low.
+    A loss is not worse than another if it exceeds it by at most a standard error, or by the
+    tolerance. Neither 7 nor 8 closes all gates.
+
+    The penalty decreases along the path since the reverse, from dense to sparse, overfits before
+    the gates close. If many cells each contribute a little, a candidate of the ramp may be best.
+
+    Without a validation set the phases take fixed fractions of the training, and nothing is
+    screened. The last state is selected. Gates are closed permanently if that increases the
+    training loss by less than their penalty, and do not change in the refit. There is no group
+    expansion and no pruning, and the lowest penalty takes the place of ``tolerance`` in 8.
 
     Parameters
     ----------
-    network : BottleneckLSTM
-        What is trained.
-    n_steps : int
-        Steps of the whole training, at most; a multiple of ``n_batches``.
-    n_batches : int
-        Steps of an epoch.
     n_samples : int
-        Training windows.
+        Number of training windows.
     n_iter_no_change : int
         The estimator's parameter.
-    reset_optimizer : callable
-        Lets the optimizer forget its moments.
-    checked : bool
-        Whether there is a validation part.
-    look, usage, moves, close, reference
-        See :class:`Standing`.
-    interchange : callable
-        Gives gates whose inputs are alike, and looks with these exchanged.
-    average : callable
-        Gives an :class:`Average` of the weights over so many steps.
-    linear : callable
-        Gives the loss, there, of a linear map of the window.
-    look_back : callable
-        Gives a :class:`Look` at the training windows.
+    make_average : callable
+        Returns an :class:`.Average` of the weights over a number of steps.
+    linear_loss : callable
+        Returns the loss of a linear model.
+    network, n_batches, tolerance, evaluate, gate_usage, gate_effects, close_gates, null_loss
+        See :class:`.Candidates`.
+    n_steps, validated, reset_optimizer, find_interchangeable, evaluate_training
+        See :class:`.Refinement`.
     """
 
     def __init__(
         self,
-        network,
+        network: Any,
         *,
-        n_steps,
-        n_batches,
-        n_samples,
-        n_iter_no_change,
-        tolerance,
-        reset_optimizer,
-        checked,
-        look,
-        usage,
-        moves,
-        close,
-        interchange,
-        average,
-        reference,
-        linear,
-        look_back,
-    ):
-        self.every = _between_looks(LOOK_STEPS, n_batches, n_steps)
+        n_steps: int,
+        n_batches: int,
+        n_samples: int,
+        n_iter_no_change: int,
+        tolerance: float,
+        reset_optimizer: Callable[[], None],
+        validated: bool,
+        evaluate: Callable[[], Evaluation],
+        gate_usage: Callable[[], dict[str, tuple[Tensor, Tensor]]],
+        gate_effects: Callable[[], tuple[Tensor, Tensor]],
+        close_gates: Callable[[str, Tensor], None],
+        find_interchangeable: Callable[[], tuple[Tensor, Iterator[Evaluation]]],
+        make_average: Callable[[int], Average],
+        null_loss: float,
+        linear_loss: Callable[[], float],
+        evaluate_training: Callable[[], Evaluation],
+    ) -> None:
+        interval = _interval(INTERVAL_STEPS, n_batches, n_steps)
         super().__init__(
             network,
             n_batches=n_batches,
             tolerance=tolerance,
-            look=look,
-            usage=usage,
-            moves=moves,
-            close=close,
-            average=average(max(1, min(AVERAGED_STEPS, int(AVERAGED_SHARE * self.every)))),
-            reference=reference,
+            evaluate=evaluate,
+            gate_usage=gate_usage,
+            gate_effects=gate_effects,
+            close_gates=close_gates,
+            average=make_average(max(1, min(AVERAGE_STEPS, int(AVERAGE_FRACTION * interval)))),
+            null_loss=null_loss,
+            n_steps=n_steps,
+            interval=interval,
+            validated=validated,
+            reset_optimizer=reset_optimizer,
+            find_interchangeable=find_interchangeable,
+            evaluate_training=evaluate_training,
+            penalties=penalty_range(n_samples, validated=validated),
         )
-        self.n_steps = n_steps
         self.n_iter_no_change = n_iter_no_change
-        self.checked = checked
-        self.interchange = interchange
-        self.linear = linear
-        self.look_back = look_back
-        self.low_price, self.high_price = prices(n_samples, checked=checked)
-        self.step = 0
-        self.phase = "warm-up"
-        self.step_size = 1.0  # share of the optimizer's own
-        self.reset_optimizer = reset_optimizer
+        self.linear_loss = linear_loss
         self.done = False
 
-    def steps(self):
-        """Run the schedule: a generator, advanced before the first step and after each."""
-        n_learnt = yield from self._learn()
+    def steps(self) -> Steps:
+        """Run the schedule: a generator, advanced before the first step and after each step."""
+        n_warm_up = yield from self._warm_up()
         self.network.slow_skip_connection()
-        if self.checked and not self._is_known(self.learnt):
-            self.every = _between_looks(NOISY_LOOK_STEPS, self.n_batches, self.n_steps)
-        n_refit = max(n_learnt // 2, min(REFIT_LOOKS * self.every, int(REFIT_SHARE * self.n_steps)))
-        left = max(2, self.n_steps - self.step - n_refit)
-        if not self.checked:
-            n_rise = int(left * RISE_SHARE / (RISE_SHARE + FALL_SHARE))
-            n_fall = left - n_rise
+        if self.validated and self._is_noisy(self.warmed_up):
+            self.interval = _interval(NOISY_INTERVAL_STEPS, self.n_batches, self.n_steps)
+        n_refit = min(REFIT_EVALUATIONS * self.interval, int(REFIT_FRACTION * self.n_steps))
+        n_refit = max(n_warm_up // 2, n_refit)
+        n_left = max(2, self.n_steps - self.step - n_refit)
+        if not self.validated:
+            n_ramp = int(n_left * RAMP_FRACTION / (RAMP_FRACTION + PATH_FRACTION))
+            n_path = n_left - n_ramp
         else:
-            n_rise = n_learnt // 2
-            n_fall = max(int(1.5 * n_learnt), FALL_LOOKS * self.every)
-            shrink = min(1, left / (n_rise + n_fall))
-            n_rise, n_fall = int(shrink * n_rise), int(shrink * n_fall)
-        up = yield from self._squeeze(n_rise, max(0, left - n_rise - n_fall))
-        left = self.n_steps - self.step - n_refit
-        down = yield from self._relax(n_fall, min(left, (1 + LAST_TIMES) * n_fall))
-        shares = False
-        if not self.checked:
-            self.prune_what_is_not_worth_its_price()
-            yield from self._descend("refit", n_refit)
-            self.best = self.look(self.step)
+            n_ramp = n_warm_up // 2
+            n_path = max(int(1.5 * n_warm_up), PATH_EVALUATIONS * self.interval)
+            shrinkage = min(1, n_left / (n_ramp + n_path))
+            n_ramp, n_path = int(shrinkage * n_ramp), int(shrinkage * n_path)
+        ramp = yield from self._ramp_penalty(n_ramp, max(0, n_left - n_ramp - n_path))
+        n_left = self.n_steps - self.step - n_refit
+        path = yield from self._follow_path(n_path, min(n_left, (1 + MAX_TAIL) * n_path))
+        is_expanded = False
+        if not self.validated:
+            self.prune_by_penalty()
+            yield from self._anneal("refit", n_refit)
+            self.incumbent = self.evaluate(self.step)
         else:
-            if path := self.credible(up, down, self._surely()):
-                best = self.take_sparsest(path)
-                hoped = self.credible([self.learnt, *up], down, 0)
-                if min(look.loss for look in hoped) < best.loss:
-                    yield from self._try(hoped, n_refit)
-            if self.best.openness > 0:
-                shares = yield from self._share(n_refit)
-                if not shares:
-                    yield from self._settle(n_refit)
-        if self.best.openness > 0 and not shares:
-            little = self.low_price * self.best.loss
-            self.close_what_is_idle(self.tolerated(self.best) if self.checked else little)
+            if candidates := self.eligible(ramp, path, self._n_errors()):
+                best = self.select_sparsest(candidates)
+                promising = self.eligible([self.warmed_up, *ramp], path, 0)
+                if min(candidate.loss for candidate in promising) < best.loss:
+                    yield from self._refit_candidate(promising, n_refit)
+            if self.incumbent.density > 0:
+                is_expanded = yield from self._expand_group(n_refit)
+                if not is_expanded:
+                    yield from self._refit(n_refit)
+        if self.incumbent.density > 0 and not is_expanded:
+            by_penalty = self.low_penalty * self.incumbent.loss
+            by_tolerance = self.tolerated_increase(self.incumbent)
+            self.close_unused(by_tolerance if self.validated else by_penalty)
         self.done = True
 
-    def finish(self):
-        """Leave the network with its best weights, wherever training stopped."""
-        if self.best is not None:
-            self.network.load_state_dict(self.best.state)
-        self.network.gate.sampled = True
+    def finish(self) -> None:
+        """Load the weights of the incumbent, whenever training has stopped."""
+        if self.incumbent is not None:
+            self.network.load_state_dict(self.incumbent.state)
+        self.network.gate.set_sampled(True)
         self.network.gate.requires_grad_(True)
 
-    def _take(
-        self,
-        n_steps,
-        price=lambda share: 0.0,
-        step_size=lambda share: 1.0,
-        *,
-        start=0,
-        total=None,
-    ):
-        """Take steps; price and step size follow the share of the phase that is over."""
-        for k in range(start, start + n_steps):
-            share = min(1, k / (total or n_steps))
-            set_prices(self.network.gate, price(share), self.low_price, self.high_price)
-            self.step_size = step_size(share)
-            self.step += 1
-            yield
-            if self.checked:
-                self.average.update()
-
-    def _learn(self):
+    def _warm_up(self) -> Generator[None, None, int]:
+        """Train without penalty; return the number of steps that the later phases are based on."""
         self.phase = "warm-up"
-        longest = max(1, int(LEARN_SHARE * self.n_steps))
-        if not self.checked:
-            yield from self._take(longest)
-            return longest
-        shortest = min(LEARN_LOOKS * self.every, longest)
-        enough = max(ENOUGH * self.linear(), NOTHING_LEFT * self.reference)
-        end = yield from self._learn_until_stale(longest, shortest, enough)
-        if self.best.loss >= self.reference:
-            # The best look is that at which it had hardly begun; it knows more of gates by now.
-            self.best = end
-        n_learnt, is_new = max(self.best.step, shortest), True
-        # Whatever follows goes on from the best look, without what is harmful there.
+        n_max = max(1, int(WARM_UP_FRACTION * self.n_steps))
+        if not self.validated:
+            yield from self._run_steps(n_max)
+            return n_max
+        n_min = min(WARM_UP_EVALUATIONS * self.interval, n_max)
+        target = max(LINEAR_FRACTION * self.linear_loss(), NEGLIGIBLE * self.null_loss)
+        last = yield from self._train_until_stalled(n_max, n_min, target)
+        if self.incumbent.loss >= self.null_loss:
+            # The best evaluation is one of nearly untrained weights; the last knows more.
+            self.incumbent = last
+        n_steps, is_improved = max(self.incumbent.step, n_min), True
+        # All that follows goes on from the best evaluation, without harmful features.
         while (
-            self._has_shut() and is_new and self.best.loss >= enough and self._is_known(self.best)
+            self._screen_incumbent()
+            and is_improved
+            and self.incumbent.loss >= target
+            and not self._is_noisy(self.incumbent)
         ):
-            before = self.best
-            yield from self._learn_until_stale(longest, shortest, enough)
-            is_new = self.best is not before
-        self.learnt = self.best
-        return n_learnt
+            before = self.incumbent
+            yield from self._train_until_stalled(n_max, n_min, target)
+            is_improved = self.incumbent is not before
+        self.warmed_up = self.incumbent
+        return n_steps
 
-    def _is_known(self, look):
-        """Say whether little is left, beside the error of predicting the mean."""
-        return look.loss < KNOWN * self.reference
+    def _screen_incumbent(self) -> bool:
+        """Load the incumbent, and return whether harmful features were closed."""
+        self.restore(self.incumbent)
+        return self.screen_features()
 
-    def _surely(self):
-        """Say how many standard errors make a look of the way up surely better.
-
-        Where little is left, little of that is noise.
-        """
-        return 1 if self._is_known(self.learnt) else SURELY
-
-    def _has_shut(self):
-        """Go back to the best look, and say whether features are shut there."""
-        self.go_back_to(self.best)
-        return self.screen()
-
-    def _learn_until_stale(self, longest, shortest, enough):
-        """Learn until it is enough, or until the best look is old; give the last look."""
-        learnt = self.best is not None
-        n_stale, before, look = 0, float("inf"), self.best
-        while self.step < longest:
-            yield from self._take(min(self.every, longest - self.step))
-            look = self.look(self.step)
-            if self.best is None or look.loss < (1 - GAIN) * self.best.loss:
-                self.best, n_stale = look, 0
+    def _train_until_stalled(
+        self, n_max: int, n_min: int, target: float
+    ) -> Generator[None, None, Evaluation]:
+        """Train until the loss is below the target or stalls; return the last evaluation."""
+        has_learnt = self.incumbent is not None
+        n_stalled, previous_loss, evaluation = 0, float("inf"), self.incumbent
+        while self.step < n_max:
+            yield from self._run_steps(min(self.interval, n_max - self.step))
+            evaluation = self.evaluate(self.step)
+            if self.incumbent is None or evaluation.loss < (1 - IMPROVEMENT) * self.incumbent.loss:
+                self.incumbent, n_stalled = evaluation, 0
             else:
-                n_stale += 1
-            if not learnt and self.best.loss < LEARNT * self.reference:
-                learnt = True
-                self.screen()
+                n_stalled += 1
+            if not has_learnt and self.incumbent.loss < LEARNT * self.null_loss:
+                has_learnt = True
+                self.screen_features()
                 self.network.slow_skip_connection()
-                self.average.reset()  # it is of weights in other units
-            # What few windows tell by chance is learnt first: the error rises, and falls behind it.
-            rises = look.loss > (1 + GAIN) * self.best.loss
-            patience = PATIENCE if learnt else RISE_PATIENCE if rises else LONG_PATIENCE
-            still_falls = not learnt and look.loss < (1 - GAIN) * before
-            before = look.loss
-            is_stale = n_stale >= patience * self.n_iter_no_change and not still_falls
-            if self.best.loss < enough or (self.step >= shortest and is_stale):
+                self.average.reset()  # the skip connection is now scaled differently
+            # Chance patterns of few windows are learnt first: the loss rises, and falls later.
+            is_rising = evaluation.loss > (1 + IMPROVEMENT) * self.incumbent.loss
+            patience = PATIENCE if has_learnt else RISING_PATIENCE if is_rising else LONG_PATIENCE
+            is_falling = not has_learnt and evaluation.loss < (1 - IMPROVEMENT) * previous_loss
+            previous_loss = evaluation.loss
+            is_stalled = n_stalled >= patience * self.n_iter_no_change and not is_falling
+            if self.incumbent.loss < target or (self.step >= n_min and is_stalled):
                 break
-        return look
+        return evaluation
 
-    def _squeeze(self, n_steps, n_spare):
-        """Let the price rise, higher while that leaves much open, and look at what it leaves."""
+    def _ramp_penalty(self, n_steps: int, n_spare: int) -> Generator[None, None, list[Evaluation]]:
+        """Raise the penalty, further while the gates stay dense; return the evaluations."""
         self.phase = "penalty ramp"
-        path: list[Look] = []
-        every, done = self.every, 0
-        if self.checked and self._is_known(self.learnt):
-            every = max(1, every // SQUEEZE_LOOKS)
-        while done < n_steps:
-            n_next = min(every, n_steps - done)
-            yield from self._take(
-                n_next, lambda share: self.high_price * share, start=done, total=n_steps
-            )
-            done += n_next
-            if self.checked:
-                path.append(self.look(self.step))
-        start, rise = self.high_price, HIGH_PRICE / self.high_price
-        n_more = min(int(min(1, rise - 1) * n_steps), n_spare)
-        done = 0
-        while done < n_more and path and path[-1].openness > SQUEEZED * self.best.openness:
-            n_next = min(self.every, n_more - done)
-            yield from self._take(
-                n_next, lambda share: start * rise**share, start=done, total=n_more
-            )
-            done += n_next
-            self.high_price = start * rise ** (done / n_more)
-            path.append(self.look(self.step))
-        return path
-
-    def _relax(self, n_steps, n_most):
-        """Let the price fall geometrically to the low one, and look at what reopens."""
-        self.phase = "path"
-        low = self.low_price / self.high_price
-        path: list[Look] = []
-        done = 0
-        while done < n_steps or (done < n_most and self._goes_on(path)):
-            yield from self._take(
-                min(self.every, (n_steps if done < n_steps else n_most) - done),
-                lambda share: self.high_price * low**share,
-                lambda share: 1.0 if not self.checked else LOW_STEP_SIZE**share,
-                start=done,
+        evaluations: list[Evaluation] = []
+        interval, n_done = self.interval, 0
+        if self.validated and not self._is_noisy(self.warmed_up):
+            interval = max(1, interval // RAMP_EVALUATIONS)
+        while n_done < n_steps:
+            n_next = min(interval, n_steps - n_done)
+            yield from self._run_steps(
+                n_next,
+                lambda progress: self.high_penalty * progress,
+                start=n_done,
                 total=n_steps,
             )
-            done += self.every
-            if self.checked:
-                path.append(self.look(self.step))
-                if done < n_steps and self._has_settled(path):
+            n_done += n_next
+            if self.validated:
+                evaluations.append(self.evaluate(self.step))
+        peak, factor = self.high_penalty, MAX_PENALTY / self.high_penalty
+        n_more = min(int(min(1, factor - 1) * n_steps), n_spare)
+        max_density = RAMP_DENSITY * self.incumbent.density if self.validated else 0.0
+        n_done = 0
+        while n_done < n_more and evaluations and evaluations[-1].density > max_density:
+            n_next = min(self.interval, n_more - n_done)
+            yield from self._run_steps(
+                n_next, lambda progress: peak * factor**progress, start=n_done, total=n_more
+            )
+            n_done += n_next
+            self.high_penalty = peak * factor ** (n_done / n_more)
+            evaluations.append(self.evaluate(self.step))
+        return evaluations
+
+    def _follow_path(self, n_steps: int, n_max: int) -> Generator[None, None, list[Evaluation]]:
+        """Lower the penalty geometrically; return the evaluations."""
+        self.phase = "path"
+        factor = self.low_penalty / self.high_penalty
+        evaluations: list[Evaluation] = []
+        n_done = 0
+        while n_done < n_steps or (n_done < n_max and self._tail_improves(evaluations)):
+            yield from self._run_steps(
+                min(self.interval, (n_steps if n_done < n_steps else n_max) - n_done),
+                lambda progress: self.high_penalty * factor**progress,
+                lambda progress: PATH_STEP_SIZE**progress if self.validated else 1.0,
+                start=n_done,
+                total=n_steps,
+            )
+            n_done += self.interval
+            if self.validated:
+                evaluations.append(self.evaluate(self.step))
+                if n_done < n_steps and self._path_stalls(evaluations):
                     break
-                if self.is_closed(path[-1]):
-                    done = max(done, min(done + (HASTE - 1) * self.every, n_steps - self.every))
-        return path
+                if self.is_closed(evaluations[-1]):
+                    skipped = n_done + (CLOSED_SPEEDUP - 1) * self.interval
+                    n_done = max(n_done, min(skipped, n_steps - self.interval))
+        return evaluations
 
-    def _has_settled(self, path):
-        """Say whether a lower price would do nothing: all that was learnt is there again."""
-        is_back = min(look.loss for look in path) <= self.best.loss
-        return is_back and not _improves(path, STALE_LOOKS, STALE_GAIN)
+    def _path_stalls(self, evaluations: Sequence[Evaluation]) -> bool:
+        """Return whether the loss of the warm-up is reached and no longer falls."""
+        is_reached = min(e.loss for e in evaluations) <= self.incumbent.loss
+        return bool(is_reached) and not _improves(evaluations, STALL_EVALUATIONS, STALL_IMPROVEMENT)
 
-    def _goes_on(self, path):
-        """Say whether the low price still pays."""
+    def _tail_improves(self, evaluations: Sequence[Evaluation]) -> bool:
+        """Return whether training at the lowest penalty is still worthwhile."""
         return (
-            self.checked
-            and _improves(path, LAST_LOOKS, LAST_GAIN)
-            and not self.nothing_is_left(path[-1])
+            self.validated
+            and _improves(evaluations, TAIL_EVALUATIONS, TAIL_IMPROVEMENT)
+            and not self.is_negligible(evaluations[-1])
         )
 
-    def _try(self, path, n_steps):
-        """Refit what may be better by chance: it stands if it surely is better then.
 
-        The training windows are more: there it may be worse by next to nothing.
-        """
-        chosen = self.best
-        allowed = self.look_back().loss + self.in_doubt()
-        self.take_sparsest(path)
-        yield from self._descend("candidate refit", n_steps)
-        self.go_back_to(self.best)
-        tried, is_by_chance = self.best, self.look_back().loss > allowed
-        self.go_back_to(chosen)
-        if is_by_chance or self.does_as_well(chosen, tried, self._surely()):
-            return
-        yield from self._descend("candidate refit", n_steps)  # as fair to what was chosen
-        self.go_back_to(chosen if self.does_as_well(self.best, tried, self._surely()) else tried)
-
-    def _share(self, n_steps):
-        """Let gates share whose inputs can be exchanged, if that does as well; say whether so."""
-        chosen, gate, found = self.best, self.network.gate, []
-        for start in (chosen, self.learnt):
-            self.go_back_to(start)
-            if gate.input_gates().any() and not self.forgets_little_without_steering():
-                continue
-            places, exchanges = self.interchange()
-            found.append(places)
-            is_same = bool((places == found[0]).all())
-            if is_same and places.any() and self.bears(exchanges):
-                break
-        else:
-            self.go_back_to(chosen)
-            return False
-        self.network.expand(places)
-        self.best = self.look(chosen.step)
-        self.close_what_does_not_share(places)
-        yield from self._descend("group expansion", n_steps, SHARE_STEP_SIZE, gates=False)
-        self.go_back_to(self.best)
-        self.close_what_does_not_share(places)
-        opens_others = bool((gate.active & ~places & ~chosen.state["gate.active"]).any())
-        does_as_well = self.does_as_well(self.best, chosen, SURELY)
-        if not opens_others and (self.nothing_is_left(self.best) or does_as_well):
-            return True
-        self.go_back_to(chosen)
-        return False
-
-    def _settle(self, n_steps):
-        """Refit what is left, without what there is doubt about if that does as well."""
-        unsteered = yield from self._without_steering(n_steps)
-        much_better = (1 - self.tolerance) * self.best.loss
-        is_much_better = unsteered is not None and unsteered.loss <= much_better
-        if is_much_better and self._is_narrow(unsteered):
-            self.go_back_to(unsteered)
-            return
-        yield from self._descend("refit", n_steps)
-        self.go_back_to(self.best)
-        if unsteered is not None and (
-            self.is_worth(unsteered)
-            or (self._is_narrow(unsteered) and self.does_as_well(unsteered, self.best))
-        ):
-            self.go_back_to(unsteered)
-        else:
-            yield from self._doubt(n_steps)
-
-    def _without_steering(self, n_steps):
-        """Look at the same gates for all windows, settled, if they keep most of what was learnt."""
-        chosen, gate = self.best, self.network.gate
-        if not (gate.input_gates().any() and self.forgets_little_without_steering()):
-            return None
-        yield from self._descend("refit", n_steps)
-        unsteered = self.best
-        self.go_back_to(chosen)
-        return unsteered
-
-    def _is_narrow(self, unsteered):
-        """Say whether gates that nothing steers are not much wider than what is in use now."""
-        return unsteered.openness <= WIDEST * _in_use(self.usage())
-
-    def _doubt(self, n_steps):
-        """Close what there is doubt about, if what is left then does as well."""
-        refit, usage = self.best, self.usage()
-        doubt = self.in_doubt()
-        learnt = self.look_back().loss
-        self.prune(usage, refit.loss + self.tolerated(refit) + doubt, doubted=True)
-        if self.best is refit:
-            return
-        if self.look_back().loss <= learnt + doubt:
-            yield from self._descend("pruning", n_steps)
-            self.go_back_to(self.best)
-            is_narrow = self.best.openness <= WIDEST * _in_use(usage)
-            does_as_well = self.does_as_well(self.best, refit)
-            if is_narrow and does_as_well and self.look_back().loss <= learnt + doubt:
-                return
-        self.go_back_to(refit)
-
-    def _descend(self, phase, n_steps, step_size=REFIT_STEP_SIZE, *, gates=True):
-        """Train without noise, the step size falling to 0: sooner where looks are not better.
-
-        It falls from ``step_size``, or 1 without a validation part. ``gates`` says if they move.
-        Where the first better look is much better, there is much to mend: it takes twice as long.
-
-        Weights at its end are free of what noise, the price and pruning have done to them: they
-        stand where the error cannot tell them from those of before.
-        """
-        self.phase = phase
-        self.network.gate.sampled = False
-        self.network.gate.requires_grad_(self.checked and gates)
-        self.reset_optimizer()
-        before = look = self.best
-        if not self.checked:
-            step_size = 1.0
-        end = self.step + n_steps
-        left = min(end + -end % self.n_batches, self.n_steps) - self.step  # to the end of an epoch
-        while left > 0:
-            n_next = min(self.every, left)
-            first, last = step_size, step_size * (1 - n_next / left)
-            yield from self._take(n_next, step_size=partial(_between, first, last))
-            step_size, left = last, left - n_next
-            if not self.checked:
-                continue
-            look = self.narrowed(self.look(self.step))
-            if self.is_worth(look):
-                is_first = self.best is before and left > 0
-                if is_first and look.loss < (1 - GAIN) * before.loss:
-                    left = min(left + n_steps, self.n_steps - self.step)
-                self.best = look
-            else:
-                left //= 2
-        if self.best is before and self.checked:
-            excess, error = look.excess(before)
-            if excess <= error:
-                self.best = look
+def _interval(n_min: int, n_batches: int, n_steps: int) -> int:
+    """Return the number of steps between evaluations, in a training of ``n_steps``."""
+    n_max = max(1, int(INTERVAL_FRACTION * n_steps))
+    return min(max(n_min, int(INTERVAL_EPOCHS * n_batches)), n_max)
 
 
-def _between_looks(n_least, n_batches, n_steps):
-    """Say how many steps there are from one look to the next, in a training of ``n_steps``."""
-    return min(max(n_least, int(LOOK_EPOCHS * n_batches)), max(1, int(LOOK_SHARE * n_steps)))
-
-
-def _between(first, last, share):
-    return first + (last - first) * share
-
-
-def _in_use(usage):
-    """Say how far gates are open, and steered, on average."""
-    return float(sum(used.mean() for used, _ in usage.values()))
-
-
-def _improves(path, n_looks, gain):
-    """Say whether the last looks brought the loss down by a share (or are too few to tell)."""
-    if len(path) <= n_looks:
+def _improves(evaluations: Sequence[Evaluation], n_last: int, fraction: float) -> bool:
+    """Return whether the last evaluations lowered the loss, or are too few to tell."""
+    if len(evaluations) <= n_last:
         return True
-    before = min(look.loss for look in path[:-n_looks])
-    return min(look.loss for look in path[-n_looks:]) < (1 - gain) * before
+    before = min(evaluation.loss for evaluation in evaluations[:-n_last])
+    return min(evaluation.loss for evaluation in evaluations[-n_last:]) < (1 - fraction) * before

@@ -7,22 +7,39 @@ import torch
 from torch import nn
 
 from sk_tsattn._training._averaging import Average
-from sk_tsattn._training._evaluation import Look
+from sk_tsattn._training._evaluation import Evaluation
 from sk_tsattn._training._schedule import Schedule
 
 BUFFERS = ("active", "input_active")
 ALIKE = torch.tensor([True, True, False, False])
 
 
-class FakeNetwork:
-    """As much of a network as a schedule needs."""
+class FakeGate(nn.Module):
+    """The part of a gate that a schedule uses."""
 
-    def __init__(self, *, tolerance=0.01, n_gates=1, steers=False):
+    def __init__(self):
+        super().__init__()
+        self.set_penalty(0.0, 0.0)
+        self.set_sampled(True)
+
+    def set_penalty(self, penalty, gating_penalty):
+        self.penalty, self.gating_penalty = penalty, gating_penalty
+
+    def set_sampled(self, sampled):
+        self.sampled = sampled
+
+    def set_active(self, name, active):
+        setattr(self, name, active.clone())
+
+
+class FakeNetwork:
+    """The part of a network that a schedule uses."""
+
+    def __init__(self, *, tolerance=0.01, n_gates=1, has_inputs=False):
         self.tolerance = tolerance
-        self.gate = torch.nn.Identity()
-        self.gate.penalty, self.gate.sampled = 0.0, True
+        self.gate = FakeGate()
         self.gate.active = torch.ones(n_gates, dtype=torch.bool)
-        self.gate.input_active = torch.tensor([steers])
+        self.gate.input_active = torch.tensor([has_inputs])
         self.gate.input_gates = lambda: self.gate.input_active.float()
         self.shut = []
         self.gate.close_features = self.shut.extend
@@ -52,7 +69,7 @@ class FakeNetwork:
 
 
 def schedule_of(network, **options):
-    """Make a schedule with what these tests share, where they say nothing else."""
+    """Make a schedule; ``options`` replace the arguments that these tests have in common."""
     shared = {
         "n_steps": 3000,
         "n_batches": 10,
@@ -60,29 +77,29 @@ def schedule_of(network, **options):
         "n_iter_no_change": 10,
         "tolerance": network.tolerance,
         "reset_optimizer": lambda: None,
-        "checked": True,
-        "average": partial(Average, nn.Linear(1, 1)),
-        "moves": lambda: (torch.ones_like(network.gate.active), 1.0),
-        "interchange": lambda: (torch.zeros_like(network.gate.active), iter(())),
-        "reference": 1.0,
-        "linear": lambda: 1.0,
-        "look_back": lambda: Look(torch.ones(2), torch.ones(2), openness=1.0),
+        "validated": True,
+        "make_average": partial(Average, nn.Linear(1, 1)),
+        "gate_effects": lambda: (torch.ones_like(network.gate.active), 1.0),
+        "find_interchangeable": lambda: (torch.zeros_like(network.gate.active), iter(())),
+        "null_loss": 1.0,
+        "linear_loss": lambda: 1.0,
+        "evaluate_training": lambda: Evaluation(torch.ones(2), torch.ones(2), density=1.0),
     }
     return Schedule(network, **shared | options)
 
 
-def learning(network, look):
+def learning(network, evaluate):
     """Make a schedule of a network whose gates are all in use."""
     return schedule_of(
         network,
-        look=look,
-        usage=lambda: {name: (torch.ones(1), torch.ones(1)) for name in BUFFERS},
-        close=network.close,
+        evaluate=evaluate,
+        gate_usage=lambda: {name: (torch.ones(1), torch.ones(1)) for name in BUFFERS},
+        close_gates=network.close,
     )
 
 
 def learn(schedule):
-    """Run a schedule until learning is over."""
+    """Run a schedule until the warm-up is over."""
     for _ in schedule.steps():
         if schedule.phase == "penalty ramp":
             break
@@ -95,43 +112,43 @@ def run(
     n_batches=10,
     n_samples=640,
     tolerance=0.01,
-    steers=False,
+    has_inputs=False,
     alike=False,
     linear=1.0,
-    known=lambda openness: 1.0,
+    known=lambda density: 1.0,
 ):
-    """Run a schedule as training does; return it and a record of (phase, price, step size).
+    """Run a schedule as training does; return it and a record of (phase, penalty, step size).
 
-    ``measure`` gives the validation loss and the openness in a phase, and how much the losses of
-    the windows differ; None is no validation part. Gates that are put back have the openness that
-    they had. With ``steers``, a cell steers the gates, and the loss is greater by 1 without it.
-    With ``alike``, the gate can be exchanged at no cost. ``linear`` is the loss of a linear map,
-    ``known`` gives that of the training windows by how far the gates are open.
+    ``measure`` returns the validation loss and the density of a phase, and the spread of the
+    losses over the windows; None is no validation set. Restored gates have their former density.
+    With ``has_inputs``, the gating network has an input, without which the loss is greater by 1.
+    With ``alike``, the gate can be exchanged at no cost. ``linear`` is the loss of a linear model,
+    ``known`` returns the training loss for a density.
     """
-    network = FakeNetwork(tolerance=tolerance, steers=steers)
+    network = FakeNetwork(tolerance=tolerance, has_inputs=has_inputs)
     measured = {}
 
-    def look():
-        loss, openness, spread = (*(measure(schedule.phase) if measure else (1.0, 1.0)), 0.01)[:3]
+    def evaluate():
+        loss, density, spread = (*(measure(schedule.phase) if measure else (1.0, 1.0)), 0.01)[:3]
         if network.gate.weights == network.weights:
-            measured[network.weights] = openness
-        openness = measured[network.gate.weights]
-        loss += steers and not network.gate.input_active.any()
-        return Look(loss + spread * torch.tensor([-1.0, 0.0, 1.0]), torch.ones(3), openness)
+            measured[network.weights] = density
+        density = measured[network.gate.weights]
+        loss += has_inputs and not network.gate.input_active.any()
+        return Evaluation(loss + spread * torch.tensor([-1.0, 0.0, 1.0]), torch.ones(3), density)
 
     schedule = schedule_of(
         network,
-        look=look,
-        usage=lambda: {name: (one := torch.ones(1), one * steers) for name in BUFFERS},
-        close=network.close,
-        interchange=lambda: (network.gate.active & alike, iter([schedule.best])),
+        evaluate=evaluate,
+        gate_usage=lambda: {name: (one := torch.ones(1), one * has_inputs) for name in BUFFERS},
+        close_gates=network.close,
+        find_interchangeable=lambda: (network.gate.active & alike, iter([schedule.incumbent])),
         n_steps=n_epochs * n_batches,
         n_batches=n_batches,
         n_samples=n_samples,
-        checked=measure is not None,
-        linear=lambda: linear,
-        look_back=lambda: Look(
-            torch.full((2,), known(measured[network.gate.weights])), torch.ones(2), openness=1.0
+        validated=measure is not None,
+        linear_loss=lambda: linear,
+        evaluate_training=lambda: Evaluation(
+            torch.full((2,), known(measured[network.gate.weights])), torch.ones(2), density=1.0
         ),
     )
     record = []
@@ -153,30 +170,29 @@ def pruning(
     used=(0.9, 0.04, 0.0),
     used_refit=None,
     moved=(1.0, 1.0, 1.0),
-    checked=True,
-    steers=False,
+    validated=True,
+    has_inputs=False,
     known=lambda phase, kept: 1.0,
 ):
     """Run a schedule with three gates; return it and which are kept.
 
-    On average gates are open by ``used``, refit by ``used_refit`` if that is given, and without
-    them the prediction changes by ``moved``, in units of the loss.
+    The mean gates are ``used``, or ``used_refit`` after the refit; without them the prediction
+    changes by ``moved``, in units of the loss.
 
-    ``measure`` gives the loss and the openness of weights from a phase, with the gates that are
-    kept and, with ``steers``, whether they are steered; ``checked`` says whether on a validation
-    part. Which are kept are those gates and, with ``steers``, the steering. ``known`` gives the
-    loss in the training windows.
+    ``measure`` returns the loss and the density of the weights of a phase, given which gates are
+    kept and, with ``has_inputs``, whether the input of the gating network is. ``validated`` says
+    whether there is a validation set. ``known`` returns the training loss.
     """
-    network = FakeNetwork(n_gates=3, steers=steers)
+    network = FakeNetwork(n_gates=3, has_inputs=has_inputs)
     network.trained("warm-up")
 
     def kept():
-        read = network.gate.input_active.tolist() if steers else []
+        read = network.gate.input_active.tolist() if has_inputs else []
         return network.gate.active.tolist() + read
 
-    def look():
-        loss, openness = measure(network.weights, kept())
-        return Look(torch.full((2,), loss), torch.ones(2), openness)
+    def evaluate():
+        loss, density = measure(network.weights, kept())
+        return Evaluation(torch.full((2,), loss), torch.ones(2), density)
 
     def usage():
         read = network.gate.input_active * 1.0
@@ -186,17 +202,17 @@ def pruning(
 
     schedule = schedule_of(
         network,
-        look=look,
-        usage=usage,
-        moves=lambda: (torch.tensor(moved), 1.0),
-        close=network.close,
-        checked=checked,
-        look_back=lambda: Look(
-            torch.full((2,), known(network.weights, kept())), torch.ones(2), openness=0.5
+        evaluate=evaluate,
+        gate_usage=usage,
+        gate_effects=lambda: (torch.tensor(moved), 1.0),
+        close_gates=network.close,
+        validated=validated,
+        evaluate_training=lambda: Evaluation(
+            torch.full((2,), known(network.weights, kept())), torch.ones(2), density=0.5
         ),
     )
     for _ in schedule.steps():
-        network.trained(schedule.phase)  # behind this step
+        network.trained(schedule.phase)  # after this step
     schedule.finish()
     return schedule, kept()
 
@@ -213,51 +229,50 @@ def sharing(
     alike=ALIKE,
     needed=False,
 ):
-    """Run a schedule with four gates, of which it opens the first and the third; return it.
+    """Run a schedule with four gates, of which the first and third are open; return it.
 
-    The inputs of the first two are alike (behind the price, of ``alike``): exchanged, they raise
-    the error by ``excess``, which differs between windows by ``spread``; behind learning, by
-    ``excess_then``, if that is given. The error is ``learnt`` behind learning, 0.2 behind the
-    price, and ``shared`` where the two share. Gates are steered, unless ``forgotten`` is None:
-    without that, the error is higher by as much, or behind learning by ``forgotten_then``. The
-    third, which the price closes, is ``needed`` by those that share, or not. Return the phases of
-    all steps too.
+    The inputs of the first two are interchangeable (after the path, those of ``alike``). Exchanged,
+    they increase the loss by ``excess``, with a ``spread`` over the windows; after the warm-up by
+    ``excess_then``, if given. The loss is ``learnt`` after the warm-up, 0.2 after the path, and
+    ``shared`` after the expansion. Static gates increase the loss by ``forgotten`` (None: gates are
+    static), after the warm-up by ``forgotten_then``. ``needed`` says whether the group needs the
+    third gate. Returns the phases of all steps too.
     """
-    steers = forgotten is not None
-    network = FakeNetwork(n_gates=4, steers=steers)
+    has_inputs = forgotten is not None
+    network = FakeNetwork(n_gates=4, has_inputs=has_inputs)
     network.trained("warm-up")
     network.gate.active = torch.tensor([True, False, True, False])
 
-    def of(loss, openness=0.5, spread=0.0):
+    def of(loss, density=0.5, spread=0.0):
         losses = loss + spread * torch.linspace(-1, 1, 400) * 3**0.5
-        return Look(losses, torch.ones(400), openness)
+        return Evaluation(losses, torch.ones(400), density)
 
-    def look():
-        is_unsteered = steers and not network.gate.input_active.any()
+    def evaluate():
+        is_static = has_inputs and not network.gate.input_active.any()
         if network.shares and network.gate.active[1]:
             is_missing = needed and not network.gate.active[2]
             return of((shared if network.weights == "group expansion" else 0.3) + is_missing)
         if network.weights in ("warm-up", "penalty ramp"):
-            return of(learnt + forgotten_then * is_unsteered)
-        return of(0.2 + (forgotten or 0) * is_unsteered)
+            return of(learnt + forgotten_then * is_static)
+        return of(0.2 + (forgotten or 0) * is_static)
 
-    def interchange():
+    def find_interchangeable():
         is_learnt = network.weights in ("warm-up", "penalty ramp")
         costs = excess_then if is_learnt and excess_then is not None else excess
-        looks = [of(schedule.best.loss + costs, spread=spread)] * 2
-        return ALIKE if is_learnt else alike, iter(looks)
+        exchanges = [of(schedule.incumbent.loss + costs, spread=spread)] * 2
+        return ALIKE if is_learnt else alike, iter(exchanges)
 
     one = torch.ones(4)
     schedule = schedule_of(
         network,
-        look=look,
-        usage=lambda: {
+        evaluate=evaluate,
+        gate_usage=lambda: {
             "active": (one, one),
             "input_active": (network.gate.input_active * 1.0,) * 2,
         },
-        moves=lambda: (torch.zeros(4), one),  # all are idle, unless they share
-        close=network.close,
-        interchange=interchange,
+        gate_effects=lambda: (torch.zeros(4), one),  # all are unused, unless expanded
+        close_gates=network.close,
+        find_interchangeable=find_interchangeable,
     )
     phases = []
     for _ in schedule.steps():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sk_tsattn._training._averaging import Average
-from sk_tsattn._training._evaluation import Look
+from sk_tsattn._training._evaluation import Evaluation
 
 
 def averaged(*steps):
@@ -27,7 +27,7 @@ def test_weights_are_averaged_over_few_steps_and_put_back():
     assert network.weight.item() == 6.0
 
 
-def test_an_average_begins_anew_behind_a_jump():
+def test_an_average_begins_anew_after_a_reset():
     network, average = averaged(1.0, 2.0, 6.0)
     average.reset()
     with average.applied():
@@ -49,14 +49,14 @@ def test_training_ends_with_averaged_weights(fake_network, schedule_of):
     network.slow_skip_connection = lambda: None
     schedule = schedule_of(
         network,
-        look=lambda: Look(torch.ones(2), torch.ones(2), openness=0.0),
-        usage=lambda: {
+        evaluate=lambda: Evaluation(torch.ones(2), torch.ones(2), density=0.0),
+        gate_usage=lambda: {
             name: (torch.ones(1), torch.zeros(1)) for name in ("active", "input_active")
         },
-        close=lambda name, kept: None,
-        average=partial(Average, network),
+        close_gates=lambda name, kept: None,
+        make_average=partial(Average, network),
     )
     for step, _ in enumerate(schedule.steps()):
-        nn.init.constant_(network.weight, float(step % 2))  # behind this step, from 0 to 1 and back
+        nn.init.constant_(network.weight, float(step % 2))  # after this step: 0 and 1 in turn
     schedule.finish()
     assert network.weight.item() == pytest.approx(0.5, abs=0.05)

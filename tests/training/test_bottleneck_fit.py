@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import mean_squared_error
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._training._penalty import prices
+from sk_tsattn._training._penalty import penalty_range
 from sk_tsattn._training._schedule import Schedule
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell, make_switch
 
@@ -135,34 +135,35 @@ def test_history_holds_phase_and_penalty_of_every_epoch():
     assert "phase" not in plain.history_
 
 
-def test_the_weights_are_those_of_the_best_look(monkeypatch):
+def test_the_weights_are_those_of_the_incumbent(monkeypatch):
     X, y, _ = make_fixed_cells(800, n_timesteps=8, n_features=4, random_state=0)
-    looks, best = {}, []
+    evaluations, best = {}, []
 
-    def take_a_look(schedule, step, look=Schedule.look):
-        seen = look(schedule, step)
-        if step == schedule.step:  # not at weights of before, that it has gone back to
-            looks.setdefault(schedule.phase, []).append(seen)
-        return seen
+    def record(schedule, step, evaluate=Schedule.evaluate):
+        evaluation = evaluate(schedule, step)
+        if step == schedule.step:  # not of restored weights
+            evaluations.setdefault(schedule.phase, []).append(evaluation)
+        return evaluation
 
     def finish(schedule, finish=Schedule.finish):
-        best.append(schedule.best)
+        best.append(schedule.incumbent)
         finish(schedule)
 
-    monkeypatch.setattr(Schedule, "look", take_a_look)
+    monkeypatch.setattr(Schedule, "evaluate", record)
     monkeypatch.setattr(Schedule, "finish", finish)
-    # One batch an epoch: a look is then an epoch's end, whose loss is on record.
+    # One batch an epoch: an evaluation is then at the end of an epoch, whose loss is recorded.
     model = AttentionLSTMRegressor(hidden_size=16, random_state=0, batch_size=600)
     model.fit(X[:600], y[:600], X_val=X[600:], y_val=y[600:])
     error = mean_squared_error(y[600:], model.predict(X[600:])) / y[:600].var()
     assert error == pytest.approx(best[0].loss, rel=1e-3)
     assert model.n_iter_ == best[0].epoch
-    # Behind the last look of a phase, the network may go back before its epoch's loss is recorded.
+    # After the last one of a phase, weights may be restored before its epoch's loss is recorded.
     for phase in ("warm-up", "penalty ramp", "path"):
-        goes_on = [seen for seen in looks[phase] if seen.step < looks[phase][-1].step]
-        assert len(goes_on) > 3
-        recorded = model.history_.valid_loss[[seen.epoch - 1 for seen in goes_on]]
-        np.testing.assert_allclose(recorded, [seen.loss for seen in goes_on], rtol=1e-3)
+        last = evaluations[phase][-1].step
+        others = [evaluation for evaluation in evaluations[phase] if evaluation.step < last]
+        assert len(others) > 3
+        recorded = model.history_.valid_loss[[evaluation.epoch - 1 for evaluation in others]]
+        np.testing.assert_allclose(recorded, [other.loss for other in others], rtol=1e-3)
 
 
 def test_more_tolerance_is_never_denser():
@@ -204,13 +205,13 @@ def test_a_negative_tolerance_is_refused():
         fitted(attention_params={"tolerance": -1})
 
 
-def test_partial_fit_draws_gates_at_the_low_price_and_learns():
+def test_partial_fit_samples_gates_at_the_lowest_penalty_and_learns():
     X, y, _ = make_fixed_cells(600, n_timesteps=8, n_features=4, random_state=0)
     model = AttentionLSTMRegressor(hidden_size=16, random_state=0, lr=0.01)
     for _ in range(60):
         model.partial_fit(X, y)
     assert model.score(X, y) > 0.8
-    assert model.net_.module_.gate.penalty == prices(600, checked=False)[0]
+    assert model.net_.module_.gate.penalty == penalty_range(600, validated=False)[0]
     assert "phase" not in model.history_
 
 

@@ -9,7 +9,7 @@ import torch
 from sk_tsattn._data._batches import WindowDataset
 from sk_tsattn._data._scaling import Standardizer
 from sk_tsattn._data._windows import Windows
-from sk_tsattn._training._evaluation import linear_reference, moves
+from sk_tsattn._training._evaluation import gate_effects, linear_model_loss
 from sk_tsattn._training._loss import WeightedLoss
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckLSTM
 from sk_tsattn.attention._bottleneck._gating_network import LOGIT_SCALE
@@ -20,7 +20,7 @@ rng = np.random.default_rng(0)
 
 
 @every_mode
-def test_what_a_gate_does_is_averaged_over_all_windows(mode):
+def test_the_effect_of_a_gate_is_averaged_over_all_windows(mode):
     network = BottleneckLSTM(T, F, 1, attention_mode=mode, hidden_size=8).double().eval()
     X = torch.randn(B, T, F, dtype=torch.float64)
     with torch.no_grad():
@@ -31,7 +31,7 @@ def test_what_a_gate_does_is_averaged_over_all_windows(mode):
         Windows.of_windows(X.numpy()), Standardizer(), dtype="float64", device="cpu"
     )
     net = SimpleNamespace(module_=network, criterion_=WeightedLoss())
-    moved, used = moves(net, data)
+    moved, used = gate_effects(net, data)
     with torch.no_grad():
         prediction, gates = network.predict_with_gates(X)
         for gate in np.ndindex(*network.gate.active.shape):
@@ -46,7 +46,7 @@ def test_what_a_gate_does_is_averaged_over_all_windows(mode):
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1.0, 1e4])  # squares overflow; weights must be great
-def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_without_padding(scale):
+def test_the_linear_model_is_evaluated_on_other_windows_and_without_padding(scale):
     X = rng.standard_normal((1500, 2))
     series = Windows.of_rows(X, 3, np.repeat(np.arange(500), 3))
     oldest = np.where(series.complete(), np.roll(X[:, 1], 2), 0)  # of two steps more
@@ -58,7 +58,7 @@ def test_what_a_linear_map_leaves_is_measured_where_it_was_not_fitted_and_withou
         return WindowDataset(series.select(which), **scaling, y=y, weight=weight)
 
     validation = part(slice(1200, None))
-    measured = linear_reference(
+    measured = linear_model_loss(
         SimpleNamespace(criterion_=WeightedLoss()), part(slice(1200)), validation
     )
     expected = np.average(left[1200:] ** 2, weights=validation.weight)

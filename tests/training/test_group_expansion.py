@@ -11,13 +11,13 @@ def check_shared(schedule, phases, loss):
     assert gate.active.tolist() == ALIKE.tolist()
     assert phases[-1] == "group expansion"
     assert not gate.input_active.any()
-    assert schedule.best.loss == pytest.approx(loss)
+    assert schedule.incumbent.loss == pytest.approx(loss)
 
 
 def check_unshared(schedule, phases):
     assert not schedule.network.gate.active[1]
     assert phases[-1] in ("refit", "pruning")
-    assert schedule.best.loss == pytest.approx(0.2)
+    assert schedule.incumbent.loss == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def check_unshared(schedule, phases):
     ],
 )
 @pytest.mark.parametrize("forgotten", [None, 0.1])
-def test_gates_share_where_exchanging_their_inputs_costs_surely_little(
+def test_a_group_is_expanded_if_exchanging_its_inputs_costs_significantly_little(
     sharing, excess, spread, shared, shares, forgotten
 ):
     found = sharing(excess=excess, spread=spread, shared=shared, forgotten=forgotten)
@@ -45,11 +45,15 @@ def test_gates_share_where_exchanging_their_inputs_costs_surely_little(
     ("learnt", "forgotten_then", "shares"),
     [
         (0.4, 0.1, True),
-        (0.4, 0.2, False),  # a quarter of what was learnt, 0.15, was by steering then, too
+        (
+            0.4,
+            0.2,
+            False,
+        ),  # a quarter of what was learnt, 0.15, was by gating
         (1.0, 0.0, False),  # nothing was learnt that could bear an exchange
     ],
 )
-def test_gates_share_from_what_learning_ended_with_where_steering_is_needed_later(
+def test_a_group_is_expanded_from_the_warm_up_if_the_gating_network_is_needed_later(
     sharing, learnt, forgotten_then, shares
 ):
     found = sharing(excess=0.02, forgotten=0.3, learnt=learnt, forgotten_then=forgotten_then)
@@ -60,7 +64,7 @@ def test_gates_share_from_what_learning_ended_with_where_steering_is_needed_late
 
 
 @pytest.mark.parametrize("needed", [True, False])
-def test_gates_that_share_open_no_others_that_were_closed(sharing, needed):
+def test_a_group_expansion_opens_no_gates_outside_the_group(sharing, needed):
     found = sharing(excess=0.02, forgotten=0.3, learnt=0.4, needed=needed)
     if needed:
         check_unshared(*found)
@@ -70,7 +74,7 @@ def test_gates_that_share_open_no_others_that_were_closed(sharing, needed):
 
 @pytest.mark.parametrize("forgotten", [None, 0.1])
 @pytest.mark.parametrize("are_the_same", [True, False])
-def test_gates_share_from_what_learning_ended_with_where_they_cannot_be_exchanged_later(
+def test_a_group_is_expanded_from_the_warm_up_if_it_cannot_be_exchanged_later(
     sharing, are_the_same, forgotten
 ):
     alike = ALIKE if are_the_same else ~ALIKE

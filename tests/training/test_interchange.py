@@ -1,4 +1,4 @@
-"""Inputs that say the same, each with noise of its own: their gates share."""
+"""Interchangeable inputs: noisy copies of one signal, whose gates are expanded as a group."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn._data._batches import WindowDataset
 from sk_tsattn._data._scaling import Standardizer
 from sk_tsattn._data._windows import Windows
-from sk_tsattn._training._interchange import EXCHANGES, interchange
+from sk_tsattn._training._interchange import MAX_EXCHANGES, find_interchangeable
 from sk_tsattn._training._loss import WeightedLoss
 from sk_tsattn.attention import ATTENTION_MODES, BottleneckLSTM
 from sk_tsattn.attention._bottleneck._gate import LOGIT_SCALE
@@ -27,7 +27,7 @@ def _seed():
 
 
 def network_with(opened, mode="both"):
-    """A network in which the gates are as wide as given, and nothing steers them."""
+    """A network in which the gates are as wide as given, and nothing has_inputs them."""
     network = BottleneckLSTM(T, F, 1, attention_mode=mode, hidden_size=8).double().eval()
     network.gate.input_active.fill_(False)
     torch.nn.init.normal_(network.skip.weight, std=0.1)
@@ -40,7 +40,7 @@ def network_with(opened, mode="both"):
 
 
 @every_mode
-def test_cells_are_sorted_by_the_gate_that_they_share(mode):
+def test_cells_are_grouped_by_their_gate(mode):
     gate = network_with(torch.ones(WAYS[mode]), mode).gate
     X = torch.randn(5, T, F)
     sorted_ = gate.group_by_gate(X)
@@ -61,7 +61,7 @@ def test_an_exchanged_input_is_that_of_another_gate(mode):
     exchanged = network.predict_exchanged(X, gates=one, inputs=other, signs=signs)
     torch.testing.assert_close(exchanged, network(network.gate.ungroup(by_gate)))
     assert not torch.allclose(exchanged, network(X))
-    # What is missing there is not seen.
+    # Padding has no influence.
     mask = torch.ones(5, T, dtype=torch.bool)
     mask[:, :4] = False
     X[:, :4] = torch.nan
@@ -69,14 +69,14 @@ def test_an_exchanged_input_is_that_of_another_gate(mode):
 
 
 @every_mode
-def test_gates_that_share_are_wholly_open_and_read_as_much_together_as_before(mode):
+def test_an_expanded_group_is_fully_open_and_predicts_as_before(mode):
     opened = torch.zeros(WAYS[mode])
     opened.flatten()[1] = 1.0
     network = network_with(opened, mode)
     network.gate.active.flatten()[3] = False
     torch.nn.init.ones_(network.skip.weight)
     torch.nn.init.zeros_(network.head.weight)
-    X = torch.randn(5, 1, 1, dtype=torch.float64).expand(5, T, F)  # all say the same
+    X = torch.randn(5, 1, 1, dtype=torch.float64).expand(5, T, F)  # all inputs are equal
     before = network(X)
     places = torch.zeros(WAYS[mode], dtype=torch.bool)
     places.flatten()[[1, 3]] = True
@@ -89,7 +89,7 @@ def test_gates_that_share_are_wholly_open_and_read_as_much_together_as_before(mo
 
 
 def found(X, opened, mode="both"):
-    """Look for interchangeable inputs, with the gates as wide as given.
+    """Evaluation for interchangeable inputs, with the gates as wide as given.
 
     The network predicts the sum of what is open, and ``y`` is that sum. Gives the gates that were
     found, and the loss of each exchange of their inputs.
@@ -109,12 +109,12 @@ def found(X, opened, mode="both"):
         weight=np.ones(len(X)),
     )
     net = SimpleNamespace(module_=network, criterion_=WeightedLoss())
-    places, looks = interchange(net, data, data)
-    return places.flatten().nonzero()[:, 0].tolist(), [look.loss for look in looks]
+    places, exchanges = find_interchangeable(net, data, data)
+    return places.flatten().nonzero()[:, 0].tolist(), [exchange.loss for exchange in exchanges]
 
 
 def readings(mode, alike, *, n=2000, noise=1.0):
-    """Windows of noise in which the inputs of some gates are noisy readings of one number."""
+    """Return windows in which the inputs of some gates are noisy copies of one signal."""
     rng = np.random.default_rng(0)
     gate = network_with(torch.zeros(WAYS[mode]), mode).gate
     X = gate.group_by_gate(torch.from_numpy(rng.normal(size=(n, T, F)))).clone()
@@ -130,7 +130,7 @@ def opened_at(mode, places, width=1.0):
 
 
 @every_mode
-def test_inputs_that_say_the_same_are_found_and_exchanged_for_one_another(mode):
+def test_noisy_copies_of_one_signal_are_found_and_exchanged(mode):
     X = readings(mode, [0, 1, 2, 3])
     places, losses = found(X, opened_at(mode, [0, 2]), mode)
     assert places == [0, 1, 2, 3]
@@ -139,7 +139,7 @@ def test_inputs_that_say_the_same_are_found_and_exchanged_for_one_another(mode):
     assert losses == [pytest.approx(4 * n_cells, rel=0.2)]
 
 
-def test_copies_are_exchanged_at_no_cost_and_those_of_the_other_sign_turned():
+def test_exact_copies_are_exchanged_at_no_cost_with_their_sign():
     X = readings("both", [0, 1, 2, 3], noise=0.0)
     X[:, 0, 1] *= -1  # place 1
     places, losses = found(X, opened_at("both", [0, 2]))
@@ -148,24 +148,24 @@ def test_copies_are_exchanged_at_no_cost_and_those_of_the_other_sign_turned():
 
 
 @pytest.mark.parametrize("opened", [[0], []])
-def test_what_one_gate_says_or_none_is_not_exchanged(opened):
+def test_fewer_than_two_open_gates_are_not_exchanged(opened):
     X = readings("both", [0, 1, 2, 3])
     assert found(X, opened_at("both", opened)) == ([], [])
 
 
 @pytest.mark.parametrize("n", [300, 2000])
-def test_inputs_that_are_alike_by_chance_are_not_exchanged(n):
+def test_inputs_that_are_similar_by_chance_are_not_exchanged(n):
     opened = opened_at("both", [0, 2, 9])
     assert found(readings("both", [], n=n), opened) == ([], [])
     assert found(readings("both", [0, 2], n=n), opened)[0] == [0, 2]
 
 
-def test_a_few_inputs_that_say_the_same_are_found_among_many_open_ones_that_do_not():
+def test_a_small_group_is_found_among_many_open_gates():
     X = readings("both", [0, 1, 2, 3])
     assert found(X, opened_at("both", list(range(T * F))))[0] == [0, 1, 2, 3]
 
 
-def test_gates_that_share_already_are_left_alone_unless_they_are_not_as_wide():
+def test_a_group_that_is_fully_open_is_not_expanded_again():
     X = readings("both", [0, 1, 2, 3])
     assert found(X, opened_at("both", [0, 1, 2, 3])) == ([], [])
     opened = opened_at("both", [0, 1, 2, 3])
@@ -175,20 +175,20 @@ def test_gates_that_share_already_are_left_alone_unless_they_are_not_as_wide():
     assert len(losses) == 1
 
 
-def test_an_open_gate_that_is_not_like_the_others_does_not_share():
+def test_an_open_gate_with_a_different_input_is_not_in_the_group():
     X = readings("both", [0, 1, 2, 3])
     places, losses = found(X, opened_at("both", [0, 1, 2, 9]))
     assert places == [0, 1, 2, 3]
     assert losses[0] > 0
 
 
-def test_of_many_all_are_tried_up_to_a_number_of_exchanges():
-    X = readings("both", list(range(2 * EXCHANGES)))
+def test_all_members_are_exchanged_up_to_a_number_of_exchanges():
+    X = readings("both", list(range(2 * MAX_EXCHANGES)))
     places, losses = found(X, opened_at("both", [3, 5]))
-    assert places == list(range(2 * EXCHANGES))
-    assert len(losses) == EXCHANGES - 1
+    assert places == list(range(2 * MAX_EXCHANGES))
+    assert len(losses) == MAX_EXCHANGES - 1
     X = readings("both", list(range(T * F)))
-    assert len(found(X, opened_at("both", [3, 5]))[1]) <= EXCHANGES
+    assert len(found(X, opened_at("both", [3, 5]))[1]) <= MAX_EXCHANGES
 
 
 # ------------------------------------------------------------------------------ the estimator
@@ -199,14 +199,14 @@ def fitted(X, y, seed):
 
 
 @pytest.mark.parametrize("noise", [0.0, 1.0])
-def test_all_cells_that_say_the_same_share_the_attention_whatever_the_seed(noise):
+def test_all_interchangeable_cells_receive_equal_attention_for_any_seed(noise):
     X, y, drivers = make_boxes(3000, n_timesteps=14, n_features=10, noise=noise, random_state=0)
     first, second = (fitted(X, y, seed).attention_ for seed in (1, 2))
     np.testing.assert_allclose(first, drivers[0] / drivers[0].sum())
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_decoy_does_not_share_with_the_driver_that_it_imitates():
+def test_a_decoy_receives_no_attention_of_the_driver_that_it_imitates():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 8, 4))
     X[..., 1] = 0.9 * X[..., 0] + np.sqrt(1 - 0.9**2) * X[..., 1]

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sk_tsattn._training._evaluation import Look
-from sk_tsattn._training._penalty import HIGH_PRICE
+from sk_tsattn._training._evaluation import Evaluation
+from sk_tsattn._training._penalty import MAX_PENALTY
 
 
 def at_random(seed):
@@ -22,17 +22,17 @@ def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(
     run, n_epochs, n_batches, n_samples, seed
 ):
     sizes = {"n_epochs": n_epochs, "n_batches": n_batches, "n_samples": n_samples}
-    for measure, steers, alike in (
+    for measure, has_inputs, alike in (
         (None, False, False),
         (at_random(seed), False, False),
         (at_random(seed), True, False),
         (at_random(seed), False, True),
         (at_random(seed), True, True),
     ):
-        schedule, record = run(measure, steers=steers, alike=alike, **sizes)
+        schedule, record = run(measure, has_inputs=has_inputs, alike=alike, **sizes)
         assert len(record) <= n_epochs * n_batches
         assert len(record) % n_batches == 0
-        assert all(0 <= price <= HIGH_PRICE for _, price, _ in record)
+        assert all(0 <= penalty <= MAX_PENALTY for _, penalty, _ in record)
         assert all(0 < size <= 1 for _, _, size in record)
         order = [
             "warm-up",
@@ -46,29 +46,29 @@ def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(
         assert sorted((phase for phase, _, _ in record), key=order.index) == [r[0] for r in record]
         assert schedule.network.gate.sampled
         if measure is not None:
-            assert schedule.network.weights == schedule.best.step
+            assert schedule.network.weights == schedule.incumbent.step
 
 
 @pytest.mark.parametrize(
     ("loss", "slowed_at"),
     [
-        (0.74, 1),  # a quarter of the error is gone: from the first look on
-        (0.76, None),  # it is not: behind learning
+        (0.74, 1),  # a quarter of the error is gone: from the first evaluation on
+        (0.76, None),  # it is not: after the warm-up
     ],
 )
-def test_the_linear_map_is_slowed_once_what_is_linear_is_known(
+def test_the_skip_connection_is_slowed_once_a_quarter_of_the_loss_is_explained(
     fake_network, learning, learn, loss, slowed_at
 ):
-    network, looks, slowed = fake_network(), [], []
-    network.slow_skip_connection = lambda: slowed.append((schedule.phase, len(looks)))
+    network, phases, slowed = fake_network(), [], []
+    network.slow_skip_connection = lambda: slowed.append((schedule.phase, len(phases)))
 
-    def look():
-        looks.append(schedule.phase)
-        return Look(torch.full((2,), loss), torch.ones(2), openness=1.0)
+    def evaluate():
+        phases.append(schedule.phase)
+        return Evaluation(torch.full((2,), loss), torch.ones(2), density=1.0)
 
-    schedule = learning(network, look)
+    schedule = learning(network, evaluate)
     learn(schedule)
-    assert slowed[0] == ("warm-up", slowed_at or looks.count("warm-up"))
+    assert slowed[0] == ("warm-up", slowed_at or phases.count("warm-up"))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_linear_map_is_slowed_once_what_is_linear_is_known(
         ([0.70, *[1.3] * 2, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.7),  # was learnt before
     ],
 )
-def test_learning_goes_on_while_the_error_falls_and_nothing_is_learnt_yet(run, losses, learnt):
+def test_the_warm_up_goes_on_while_the_loss_falls_and_nothing_is_learnt_yet(run, losses, learnt):
     path = iter(losses)
     while_learning = []
 
@@ -93,7 +93,7 @@ def test_learning_goes_on_while_the_error_falls_and_nothing_is_learnt_yet(run, l
 
 
 @pytest.mark.parametrize(("first", "ends_with"), [(0.99, 0), (1.0, -1)])  # the mean has 1
-def test_learning_ends_with_its_last_look_where_none_is_better_than_predicting_the_mean(
+def test_the_warm_up_ends_with_its_last_evaluation_if_none_is_better_than_the_null_model(
     run, first, ends_with
 ):
     while_learning = []
@@ -106,12 +106,14 @@ def test_learning_ends_with_its_last_look_where_none_is_better_than_predicting_t
     schedule, record = run(measure)
     steps = [step for step, (phase, _, _) in enumerate(record, start=1) if phase == "warm-up"]
     assert len(while_learning) > 1
-    assert schedule.learnt.loss == pytest.approx(while_learning[ends_with])
-    assert schedule.learnt.step == (steps[-1] if ends_with else steps[-1] // len(while_learning))
+    assert schedule.warmed_up.loss == pytest.approx(while_learning[ends_with])
+    assert schedule.warmed_up.step == (steps[-1] if ends_with else steps[-1] // len(while_learning))
 
 
-@pytest.mark.parametrize(("linear", "n_looks"), [(1.0, 4), (0.6, 6), (0.01, 9)])
-def test_learning_ends_where_little_is_left_of_what_a_linear_map_leaves(run, linear, n_looks):
+@pytest.mark.parametrize(("linear", "n_evaluations"), [(1.0, 4), (0.6, 6), (0.01, 9)])
+def test_the_warm_up_ends_once_the_loss_is_small_beside_that_of_a_linear_model(
+    run, linear, n_evaluations
+):
     path = iter([0.9, 0.5, 0.1, 0.019, 0.015, 0.0119, 0.01, 0.005, 0.0001])
     while_learning = []
 
@@ -121,42 +123,42 @@ def test_learning_ends_where_little_is_left_of_what_a_linear_map_leaves(run, lin
         return while_learning[-1], 1.0
 
     run(measure, n_epochs=200, linear=linear)
-    assert len(while_learning) == n_looks
+    assert len(while_learning) == n_evaluations
 
 
 @pytest.mark.parametrize(("loss", "times"), [(0.24, 2), (0.26, 1)])
-def test_there_are_twice_as_many_looks_while_the_price_rises_where_little_is_left(run, loss, times):
-    looks = Counter()
+def test_the_ramp_is_evaluated_twice_as_often_if_the_loss_is_low(run, loss, times):
+    evaluations = Counter()
 
     def measure(phase):
-        looks[phase] += 1
+        evaluations[phase] += 1
         return loss, 1.0
 
     schedule, record = run(measure, n_epochs=200)
     steps = Counter(phase for phase, _, _ in record)
-    assert steps["path"] == looks["path"] * schedule.every
-    n_looks = -(-steps["penalty ramp"] // (schedule.every // times))
-    assert looks["penalty ramp"] == n_looks > times
+    assert steps["path"] == evaluations["path"] * schedule.interval
+    n_evaluations = -(-steps["penalty ramp"] // (schedule.interval // times))
+    assert evaluations["penalty ramp"] == n_evaluations > times
 
 
-def test_no_gate_need_stay_open_for_what_is_left_of_an_error_that_is_next_to_none(run):
+def test_no_gate_stays_open_for_a_negligible_loss(run):
     path = iter([(2e-6, 0.2), (1e-6, 0.5), *[(1e-4, 0.8)] * 1000])
 
     def measure(phase):
         return (*next(path), 0.0) if phase == "path" else (0.6, 1.0)
 
     schedule, _ = run(measure, n_epochs=200)
-    assert schedule.best.openness == 0.2
+    assert schedule.incumbent.density == 0.2
 
 
-@pytest.mark.parametrize(("gain", "n_looks"), [(0.06, 8), (0.04, 4)])
-def test_a_refit_takes_twice_as_long_where_its_first_look_is_much_better(run, gain, n_looks):
+@pytest.mark.parametrize(("gain", "n_evaluations"), [(0.06, 8), (0.04, 4)])
+def test_a_refit_whose_first_evaluation_is_much_better_is_doubled(run, gain, n_evaluations):
     losses = {"warm-up": lambda: 0.9, "penalty ramp": lambda: 0.9, "path": lambda: 0.5}
     refit = iter(0.5 * (1 - gain) * 0.99**n for n in range(1000))
     losses["refit"] = lambda: next(refit)
     schedule, record = run(lambda phase: (losses[phase](), 0.5), n_epochs=300, n_batches=10)
     n_refit = sum(phase == "refit" for phase, *_ in record)
-    assert n_refit == n_looks * schedule.every
+    assert n_refit == n_evaluations * schedule.interval
 
 
 def test_closed_gates_are_not_refitted(run):
@@ -168,11 +170,11 @@ def test_closed_gates_are_not_refitted(run):
     }
     schedule, record = run(phases.get, n_epochs=200)
     assert record[-1][0] == "path"
-    assert schedule.best.loss == pytest.approx(0.5)
+    assert schedule.incumbent.loss == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
-    ("refit", "loss", "openness"),
+    ("refit", "loss", "density"),
     [
         ((0.19, 0.5, 0.01), 0.19, 0.5),
         ((0.3, 0.5, 0.01), 0.2, 0.5),  # worse than what was chosen
@@ -182,15 +184,13 @@ def test_closed_gates_are_not_refitted(run):
         ((0.201, 0.6, 1.0), 0.201, 0.5),  # as good as before
     ],
 )
-def test_gates_reopen_in_the_refit_only_where_that_is_surely_and_much_better(
-    run, refit, loss, openness
-):
+def test_gates_reopen_in_the_refit_only_if_that_is_significantly_better(run, refit, loss, density):
     phases = {
         "warm-up": (0.6, 1.0),
         "penalty ramp": (1.0, 1.0),
         "path": (0.2, 0.5),
         "refit": refit,
     }
-    schedule, record = run(phases.get, n_epochs=200, steers=True)
+    schedule, record = run(phases.get, n_epochs=200, has_inputs=True)
     assert record[-1][0] == "refit"
-    assert (schedule.best.loss, schedule.best.openness) == (pytest.approx(loss), openness)
+    assert (schedule.incumbent.loss, schedule.incumbent.density) == (pytest.approx(loss), density)
