@@ -26,11 +26,11 @@ LAYERS = [
     {"datasets"},
     {"_data"},
     {"attention"},
+    {"inspection"},  # of any estimator that predicts: it imports none
+    {"_plot"},
     {"_param_validation"},
     {"_training"},
     {"_regressor"},
-    {"inspection"},
-    {"_plot"},
     {""},  # the package's own __init__.py
 ]
 # Parameters whose values the estimator leaves to others: torch and check_random_state.

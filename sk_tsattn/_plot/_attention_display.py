@@ -11,10 +11,10 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from .._data._checks import check_int
-from .._regressor import ATTENTION_ATTRIBUTES
+from ..attention._kinds import ATTENTION_KINDS
 from ._bars import draw_feature_bars, draw_time_bars
 from ._map import draw_map
-from ._sample import ATTENTION_AXES, draw_sample, sample_of
+from ._sample import draw_sample, sample_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -236,13 +236,13 @@ class AttentionDisplay:
         if X is None:
             attention = {
                 axes: getattr(estimator, name)
-                for name, (axes, _) in ATTENTION_ATTRIBUTES.items()
+                for axes, (name, _) in ATTENTION_KINDS.items()
                 if hasattr(estimator, name)
             }
             display = cls(**attention, feature_names=feature_names)
         else:
             weights = estimator.attention_weights(X, groups=groups)
-            attention = {axes: weights[axes] for axes in ATTENTION_AXES if axes in weights}
+            attention = {axes: weights[axes] for axes in ATTENTION_KINDS if axes in weights}
             display = cls(
                 **{axes: values.mean(axis=0) for axes, values in attention.items()},
                 time_spread=attention.get("time"),

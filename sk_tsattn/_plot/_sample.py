@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
 from .._data._checks import is_int
+from ..attention._kinds import ATTENTION_KINDS
 from ._labels import feature_labels, label_steps, percent, set_title
 from ._style import INK, color_map, figure_width, most_attended, new_axes, size_of
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from ._attention_display import AttentionDisplay
 
-ATTENTION_AXES = ("time", "feature", "cell")
 # Number of features if max_features is None: more panels cannot be read.
 MAX_FEATURES = 6
 # Features with a smaller fraction of the attention are left out.
@@ -59,7 +59,7 @@ def sample_of(
         - ``time``, ``feature`` and ``cell``, ndarrays: its attention, as far as the attention
           mode defines it.
     """
-    attention = {axes: weights[axes] for axes in ATTENTION_AXES if axes in weights}
+    attention = {axes: weights[axes] for axes in ATTENTION_KINDS if axes in weights}
     n_samples = len(next(iter(attention.values())))
     if not is_int(position, -n_samples) or position >= n_samples:
         raise ValueError(

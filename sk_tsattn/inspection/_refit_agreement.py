@@ -17,11 +17,12 @@ from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._data._checks import check_int
+from ..attention._kinds import ATTENTION_KINDS
 from ._checks import draw_seed, take
 from ._labels import feature_index, time_index
 from ._wrapped import find
 
-ATTRIBUTES = {"feature": "feature_attention_", "time": "time_attention_", "cell": "attention_"}
+ATTRIBUTES = {kind: ATTENTION_KINDS[kind].attribute for kind in ("feature", "time", "cell")}
 
 
 def refit_agreement(

@@ -1,4 +1,4 @@
-"""Faithfulness: estimators that read known cells, with attention that knows them, or does not."""
+"""Faithfulness: estimators that read known cells, with attention on these or other cells."""
 
 import numpy as np
 import pandas as pd
@@ -22,21 +22,11 @@ CURVES = ["order", "kind", "fraction", "error", "low", "high"]
 AREAS = ["area", "low", "high", "difference", "difference_low", "difference_high"]
 
 
-class Reads:
-    """Predict the sum of some cells."""
-
-    def __init__(self, *cells):
-        self.cells = cells
-
-    def predict(self, X):
-        return sum(X[:, t, f] for t, f in self.cells)
-
-
 def windows(n=N):
     return np.random.default_rng(0).normal(size=(n, T, F))
 
 
-def truth(cells=CELLS):
+def true_cells(cells=CELLS):
     attention = np.zeros((T, F))
     attention[tuple(np.transpose(cells))] = 1.0
     return attention
@@ -53,11 +43,11 @@ def curve(result, order, kind):
 
 
 @pytest.mark.parametrize("baseline", ["permute", "mean"])
-def test_attention_on_the_true_cells_beats_random_order_and_its_reverse_is_beaten(baseline):
+def test_attention_on_the_true_cells_is_faithful_and_its_reverse_is_not(baseline, Reads):
     X, estimator = windows(), Reads(*CELLS)
     y = estimator.predict(X)
-    right = measure(estimator, X, y, attention=truth(), baseline=baseline).areas
-    wrong = measure(estimator, X, y, attention=-truth(), baseline=baseline).areas
+    right = measure(estimator, X, y, attention=true_cells(), baseline=baseline).areas
+    wrong = measure(estimator, X, y, attention=-true_cells(), baseline=baseline).areas
     for kind, sign in {"comprehensiveness": 1, "sufficiency": -1}.items():
         of_right, of_wrong = (sign * areas.loc[("attention", kind)] for areas in (right, wrong))
         assert of_right["difference"] > 0
@@ -66,20 +56,20 @@ def test_attention_on_the_true_cells_beats_random_order_and_its_reverse_is_beate
         assert of_right["area"] > sign * right.loc[("random", kind), "area"] > of_wrong["area"]
 
 
-def test_permutation_importance_finds_the_order_of_the_true_cells():
+def test_permutation_importance_finds_the_order_of_the_true_cells(Reads):
     X, estimator = windows(), Reads(*CELLS)
-    result = measure(estimator, X, estimator.predict(X), attention=truth())
+    result = measure(estimator, X, estimator.predict(X), attention=true_cells())
     for kind in ("comprehensiveness", "sufficiency"):
         for column in ("area", "difference"):
-            # Both rank the two cells first; those behind them do nothing.
+            # Both rank the two cells first; the others have no effect.
             found = result.areas.loc[("permutation", kind), column]
             assert found == pytest.approx(result.areas.loc[("attention", kind), column], rel=0.05)
 
 
-def test_errors_are_those_of_removing_the_true_cells_by_hand():
+def test_errors_are_those_of_removing_the_true_cells_by_hand(Reads):
     X, estimator = windows(), Reads(*CELLS)
     y = X[:, 1, 0] + X[:, 3, 2]
-    result = measure(estimator, X, y, attention=truth(), baseline="mean", n_steps=T * F)
+    result = measure(estimator, X, y, attention=true_cells(), baseline="mean", n_steps=T * F)
     means = X.mean(axis=0)
     removed = ((means[1, 0] + means[3, 2] - y) ** 2).mean()
     deletion = curve(result, "attention", "comprehensiveness")["error"]
@@ -88,12 +78,12 @@ def test_errors_are_those_of_removing_the_true_cells_by_hand():
     np.testing.assert_allclose(deletion[deletion.index >= 0.1], removed)
     assert kept[0.0] == pytest.approx(removed)
     assert (kept[kept.index >= 0.1] == 0).all()
-    # Trapezoids: half of the first two cells' way, then all, or nothing.
+    # The error changes within the first two cells, and is constant after them.
     assert 0.9 * removed < result.areas.loc[("attention", "comprehensiveness"), "area"] < removed
     assert 0 < result.areas.loc[("attention", "sufficiency"), "area"] < 0.1 * removed
 
 
-def test_removed_cells_are_filled_with_the_same_cells_of_another_sample():
+def test_removed_cells_are_filled_with_the_same_cells_of_another_sample(Reads):
     X = windows()
     X[:] = np.arange(N)[:, None, None] + np.arange(T * F).reshape(T, F) / 1000
     seen = []
@@ -103,7 +93,7 @@ def test_removed_cells_are_filled_with_the_same_cells_of_another_sample():
             seen.append(X.copy())
             return super().predict(X)
 
-    measure(Watches(*CELLS), X, np.zeros(N), attention=truth(), permutation=False)
+    measure(Watches(*CELLS), X, np.zeros(N), attention=true_cells(), permutation=False)
     whole, *rest = seen
     np.testing.assert_array_equal(whole, X)
     counts = []
@@ -118,7 +108,7 @@ def test_removed_cells_are_filled_with_the_same_cells_of_another_sample():
 
 
 @pytest.mark.parametrize("kind", ["comprehensiveness", "sufficiency"])
-def test_uniform_attention_is_the_random_order_itself(kind):
+def test_uniform_attention_equals_the_random_order(kind, Reads):
     X, estimator = windows(), Reads(*CELLS)
     attention = np.full((N, T, F), 1 / (T * F))
     areas = measure(estimator, X, estimator.predict(X), attention=attention).areas
@@ -153,7 +143,7 @@ def test_attention_of_each_sample_is_followed_sample_by_sample():
         ((N, 1, F), "feature", F + 1),
     ],
 )
-def test_importances_of_every_shape_are_taken(shape, over, n_points):
+def test_importances_of_every_shape_are_accepted(shape, over, n_points, Reads):
     X, estimator = windows(), Reads(*CELLS)
     attention = np.random.default_rng(1).normal(size=shape)
     result = measure(estimator, X, estimator.predict(X), attention=attention)
@@ -174,7 +164,7 @@ def test_importances_of_every_shape_are_taken(shape, over, n_points):
     f=st.integers(1, 9),
     axes=st.sampled_from([(0, 1, 2), (1, 2), (0, 1), (0, 2), (1,), (2,)]),
 )
-def test_the_shape_of_importances_is_told_or_is_an_error(n, t, f, axes):
+def test_the_axes_of_importances_are_recognised_or_an_error(n, t, f, axes):
     full = (n, t, f)
     values = np.arange(np.prod([full[a] for a in axes]), dtype=float).reshape(
         [full[a] for a in axes]
@@ -201,7 +191,7 @@ def test_ranks_are_a_permutation_with_the_highest_first(n, n_items, seed, tied):
 
 
 @given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 1000))
-def test_resamples_keep_blocks_of_neighbours_together(n_samples, block_length, seed):
+def test_resamples_consist_of_blocks_of_neighbours(n_samples, block_length, seed):
     rng = np.random.default_rng(seed)
     (index,) = resamples(n_samples, 1, block_length, rng)
     assert index.shape == (n_samples,)
@@ -209,12 +199,17 @@ def test_resamples_keep_blocks_of_neighbours_together(n_samples, block_length, s
     assert (np.diff(index)[together] % n_samples == 1 % n_samples).all()
 
 
-def test_intervals_of_overlapping_windows_are_wider_in_blocks():
-    # Each sample comes 10 times: blocks of 10 know that there are only 15 of them.
+def test_intervals_of_overlapping_windows_are_wider_in_blocks(Reads):
+    # Each sample is repeated 10 times, so that there are only 15 independent ones.
     X = np.repeat(windows(15), 10, axis=0)
     estimator = Reads(*CELLS)
     y = estimator.predict(X)
-    options = {"attention": truth(), "baseline": "mean", "permutation": False, "n_bootstrap": 1000}
+    options = {
+        "attention": true_cells(),
+        "baseline": "mean",
+        "permutation": False,
+        "n_bootstrap": 1000,
+    }
     alone, blocks = (
         measure(estimator, X, y, block_length=length, **options).areas.loc[
             ("attention", "comprehensiveness")
@@ -224,10 +219,10 @@ def test_intervals_of_overlapping_windows_are_wider_in_blocks():
     assert blocks["high"] - blocks["low"] > 1.5 * (alone["high"] - alone["low"])
 
 
-def test_the_scorer_gives_the_error():
+def test_the_error_is_minus_the_score(Reads):
     X, estimator = windows(60), Reads(*CELLS)
     y = estimator.predict(X)
-    options = {"attention": truth(), "n_steps": 4, "n_bootstrap": 20}
+    options = {"attention": true_cells(), "n_steps": 4, "n_bootstrap": 20}
     squared = measure(estimator, X, y, **options)
     by_name = measure(estimator, X, y, scoring="neg_mean_squared_error", **options)
     pd.testing.assert_frame_equal(squared.curves, by_name.curves)
@@ -243,11 +238,17 @@ def test_several_outputs_are_averaged():
             return np.stack([X[:, 1, 0], X[:, 3, 2]], axis=1)
 
     X = windows()
-    result = measure(Both(), X, Both().predict(X), attention=truth())
+    result = measure(Both(), X, Both().predict(X), attention=true_cells())
     assert result.areas.loc[("attention", "comprehensiveness"), "difference_low"] > 0
     assert result.areas.loc[("attention", "sufficiency"), "difference_high"] < 0
     scored = measure(
-        Both(), X, Both().predict(X), attention=truth(), scoring="r2", n_steps=2, n_bootstrap=10
+        Both(),
+        X,
+        Both().predict(X),
+        attention=true_cells(),
+        scoring="r2",
+        n_steps=2,
+        n_bootstrap=10,
     )
     assert scored.error == -1.0
 
@@ -255,7 +256,7 @@ def test_several_outputs_are_averaged():
 @pytest.mark.parametrize(
     ("mode", "over"), [("both", "cell"), ("time", "time"), ("feature", "feature")]
 )
-def test_attention_of_the_estimator_is_what_it_defines(mode, over):
+def test_the_attention_is_that_which_the_mode_defines(mode, over):
     X = windows(40)
     y = X[:, -1, 0]
     model = AttentionLSTMRegressor(attention_mode=mode, max_epochs=1, random_state=0).fit(X, y)
@@ -282,13 +283,13 @@ def test_attention_is_found_in_pipelines_searches_and_transformed_targets():
     assert found.areas.index.get_level_values("order").unique().tolist() == ["attention", "random"]
 
 
-def test_the_same_seed_gives_the_same_bits_in_parallel_too():
+def test_the_same_seed_gives_the_same_bits_in_parallel_too(Reads):
     X, estimator = windows(), Reads(*CELLS)
     y = estimator.predict(X)
     X.setflags(write=False)
     with parallel_config(backend="threading"):
         first, again = (
-            measure(estimator, X, y, attention=truth(), n_jobs=n_jobs) for n_jobs in (None, 2)
+            measure(estimator, X, y, attention=true_cells(), n_jobs=n_jobs) for n_jobs in (None, 2)
         )
     pd.testing.assert_frame_equal(first.curves, again.curves)
     pd.testing.assert_frame_equal(first.areas, again.areas)
@@ -310,29 +311,29 @@ def test_the_same_seed_gives_the_same_bits_in_parallel_too():
         ({"scoring": ["r2"]}, "call the function once for each scorer"),
     ],
 )
-def test_a_wrong_parameter_is_an_error_that_says_what_it_may_be(options, message):
+def test_a_wrong_parameter_is_an_error_that_lists_valid_values(options, message, Reads):
     with pytest.raises(ValueError, match=message):
         measure(Reads((0, 0)), windows(), np.zeros(N), **options)
 
 
-def test_an_ambiguous_shape_is_an_error_that_says_how_to_tell():
+def test_an_ambiguous_shape_is_an_error_with_the_unambiguous_one(Reads):
     X = np.zeros((8, 3, 3))
     message = r"may be \(n, T\) or \(n, F\) .* values\[:, :, None\]"
     with pytest.raises(ValueError, match=message):
         measure(Reads((0, 0)), X, np.zeros(8), attention=np.zeros((8, 3)))
 
 
-def test_rows_of_a_series_are_an_error_that_says_how_to_cut_them():
+def test_rows_without_an_estimator_of_rows_are_an_error_that_names_make_windows(Reads):
     with pytest.raises(ValueError, match="make_windows"):
         measure(Reads((0, 0)), np.zeros((20, 2)), np.zeros(20))
 
 
-def test_a_target_of_another_length_is_an_error():
+def test_a_target_of_another_length_is_an_error(Reads):
     with pytest.raises(ValueError, match=r"y must have shape \(150,\)"):
         measure(Reads((0, 0)), windows(), np.zeros(3), attention=np.zeros(T))
 
 
-def test_attention_on_fewer_steps_than_the_windows_have_says_what_to_cut():
+def test_attention_on_fewer_steps_than_the_windows_is_an_error_with_advice():
     X = windows(30)
     model = AttentionLSTMRegressor(lookback=3, max_epochs=1).fit(X, X[:, -1, 0])
     with pytest.raises(ValueError, match="Cut X to the newest steps"):

@@ -1,4 +1,4 @@
-"""Permutation importance of windows: estimators that read known cells, and nothing else."""
+"""Permutation importance of windows: estimators that read known cells only."""
 
 import numpy as np
 import pandas as pd
@@ -18,16 +18,6 @@ from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn.inspection import permutation_importance
 
 N, T, F = 60, 6, 4
-
-
-class Reads:
-    """Predict the sum of some cells: no scikit-learn estimator, no fit, no score."""
-
-    def __init__(self, *cells):
-        self.cells = cells
-
-    def predict(self, X):
-        return sum(np.asarray(X)[:, t, f] for t, f in self.cells)
 
 
 class Windows(RegressorMixin, BaseEstimator):
@@ -56,7 +46,7 @@ def importance(estimator, X, y, **options):
     ),
     seed=st.integers(0, 1000),
 )
-def test_importance_is_zero_but_where_the_estimator_looks(cells, seed):
+def test_importance_is_zero_except_on_cells_that_the_estimator_reads(cells, seed, Reads):
     X, estimator = windows(seed=seed), Reads(*cells)
     y = estimator.predict(X)
     read = np.zeros((T, F), dtype=bool)
@@ -72,7 +62,7 @@ def test_importance_is_zero_but_where_the_estimator_looks(cells, seed):
         assert (found[expected] > 0).all()
 
 
-def test_a_feature_is_exchanged_as_a_whole_series():
+def test_a_feature_is_permuted_as_a_whole_series():
     # The product of two steps of one feature survives if both come from the same other sample.
     class Product:
         def predict(self, X):
@@ -88,7 +78,7 @@ def test_a_feature_is_exchanged_as_a_whole_series():
 
 @pytest.mark.parametrize("scoring", [None, "neg_mean_absolute_error"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_windows_of_one_step_give_the_numbers_of_scikit_learn(scoring, weighted):
+def test_windows_of_one_step_have_the_importances_of_scikit_learn(scoring, weighted):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(N, F)), rng.normal(size=N)
     options = {
@@ -104,7 +94,7 @@ def test_windows_of_one_step_give_the_numbers_of_scikit_learn(scoring, weighted)
         np.testing.assert_allclose(ours[name], values, rtol=1e-12, atol=1e-14)
 
 
-def test_rows_give_the_numbers_of_scikit_learn_and_keep_their_names():
+def test_rows_have_the_importances_of_scikit_learn_and_their_names():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(N, 3)), columns=["a", "b", "c"]).assign(d=range(N))
     y = rng.normal(size=N)
@@ -117,7 +107,7 @@ def test_rows_give_the_numbers_of_scikit_learn_and_keep_their_names():
     np.testing.assert_array_equal(ours.frame["std"], ours.importances_std)
 
 
-def test_several_scorers_give_a_dict_of_what_each_gives_alone():
+def test_several_scorers_return_a_dict_of_the_result_of_each(Reads):
     X = windows()
     estimator, y = Reads((0, 1)), X[:, 0, 1] + 0.1
     several = importance(estimator, X, y, scoring=["r2", "neg_mean_absolute_error"])
@@ -127,7 +117,7 @@ def test_several_scorers_give_a_dict_of_what_each_gives_alone():
         np.testing.assert_array_equal(result.importances, alone.importances)
 
 
-def test_scoring_may_be_a_callable_and_is_given_the_estimator():
+def test_a_callable_scorer_gets_the_estimator(Reads):
     X = windows()
     estimator, y = Reads((0, 1)), X[:, 0, 1]
 
@@ -143,7 +133,7 @@ def test_scoring_may_be_a_callable_and_is_given_the_estimator():
         )
 
 
-def test_an_estimator_that_just_scores_will_do():
+def test_an_estimator_needs_no_predict_if_it_scores():
     class Scores:
         def score(self, X, y):
             return -float(np.abs(X[:, 2, 0] - y).mean())
@@ -153,7 +143,7 @@ def test_an_estimator_that_just_scores_will_do():
     assert np.flatnonzero(result.importances_mean).tolist() == [2]
 
 
-def test_the_estimators_own_score_is_the_default():
+def test_the_estimators_own_score_is_the_default(Reads):
     class Own(Reads):
         def score(self, X, y):
             return 100 * float((X[:, 0, 0] == y).mean())
@@ -174,7 +164,7 @@ def test_the_estimators_own_score_is_the_default():
         ("cell", None, (T, F), (2, 3)),
     ],
 )
-def test_blocks_are_exchanged_together(over, blocks, shape, at):
+def test_blocks_are_permuted_together(over, blocks, shape, at, Reads):
     X = windows()
     result = importance(Reads((2, 3)), X, X[:, 2, 3], over=over, blocks=blocks)
     assert result.importances_mean.shape == result.importances_std.shape == shape
@@ -182,7 +172,7 @@ def test_blocks_are_exchanged_together(over, blocks, shape, at):
     assert result.frame.shape == (shape if over == "cell" else (*shape, 2))
 
 
-def test_frames_name_features_and_count_steps_back_from_the_prediction():
+def test_frames_are_labelled_by_feature_and_steps_before_the_prediction(Reads):
     X, names = windows(), ["a", "b", "c", "d"]
     options = {"feature_names": names}
     cell = importance(Reads((T - 1, 2)), X, X[:, T - 1, 2], over="cell", **options)
@@ -199,7 +189,7 @@ def test_frames_name_features_and_count_steps_back_from_the_prediction():
 
 
 @pytest.mark.parametrize("max_samples", [20, 1 / 3])
-def test_some_samples_are_drawn_once_for_the_reference_too(max_samples):
+def test_the_samples_drawn_are_those_of_the_baseline_score(max_samples, Reads):
     seen = []
 
     class Watches(Reads):
@@ -216,7 +206,7 @@ def test_some_samples_are_drawn_once_for_the_reference_too(max_samples):
     assert result.importances_mean[0] > 0 == result.importances_mean[1:].max()
 
 
-def test_the_same_seed_gives_the_same_bits_and_x_is_left_alone():
+def test_the_same_seed_gives_the_same_bits_and_X_is_not_changed(Reads):
     X = windows()
     before, y = X.copy(), X[:, 1, 1]
     X.setflags(write=False)
@@ -230,7 +220,7 @@ def test_the_same_seed_gives_the_same_bits_and_x_is_left_alone():
     np.testing.assert_array_equal(X, before)
 
 
-def test_without_a_seed_the_global_random_state_is_left_alone():
+def test_without_a_seed_the_global_random_state_is_not_used(Reads):
     X = windows()
     np.random.seed(0)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -251,7 +241,7 @@ def test_fitted_networks_in_pipelines_and_searches_are_inspected():
     assert result.importances.shape == (T, 1)
 
 
-def test_rows_with_lookback_are_taken_by_feature():
+def test_rows_with_lookback_are_permuted_by_feature():
     rng = np.random.default_rng(0)
     index = pd.date_range("2026-01-01", periods=N, freq="h")
     X = pd.DataFrame(rng.normal(size=(N, 2)), columns=["load", "noise"], index=index)
@@ -275,7 +265,7 @@ def test_rows_with_lookback_are_taken_by_feature():
         ({"max_samples": N + 1}, "max_samples must be an int from 1 to n_samples=60"),
     ],
 )
-def test_a_wrong_parameter_is_an_error_that_says_what_it_may_be(options, message):
+def test_a_wrong_parameter_is_an_error_that_lists_valid_values(options, message, Reads):
     X = windows()
     with pytest.raises(ValueError, match=message):
         importance(Reads((0, 0)), X, X[:, 0, 0], **options)
@@ -284,12 +274,12 @@ def test_a_wrong_parameter_is_an_error_that_says_what_it_may_be(options, message
 @pytest.mark.parametrize(
     "options", [{"over": "time"}, {"over": "cell"}, {"max_samples": 0.5}, {"max_samples": 1}]
 )
-def test_rows_where_windows_are_needed_are_an_error_that_says_how_to_cut_them(options):
+def test_rows_instead_of_windows_are_an_error_that_names_make_windows(options, Reads):
     X = np.zeros((20, 2))
     with pytest.raises(ValueError, match="make_windows"):
         importance(Reads((0, 0)), X, X[:, 0], **options)
 
 
-def test_what_does_not_predict_is_no_estimator():
+def test_an_object_that_neither_predicts_nor_scores_is_an_error():
     with pytest.raises(TypeError, match="must be fitted and have a predict or a score method"):
         importance(object(), windows(), np.zeros(N))

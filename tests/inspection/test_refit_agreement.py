@@ -1,4 +1,4 @@
-"""Agreement of refits: estimators whose attention is known, or made of their seed."""
+"""Stability across seeds: estimators whose attention is determined by data or by their seed."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ N, T, F = 40, 3, 12
 
 
 class Attends(RegressorMixin, BaseEstimator):
-    """Attend by the data, by the seed, or to everything alike."""
+    """Set attention from the data, from the seed, or uniform attention."""
 
     def __init__(self, by="data", random_state=None):
         self.by = by
@@ -48,7 +48,7 @@ def agreement(estimator, X, y, **options):
     return refit_agreement(estimator, X, y, **{"random_state": 0} | options)
 
 
-def test_refits_that_attend_by_the_data_agree():
+def test_attention_determined_by_the_data_is_stable():
     result = agreement(Attends("data"), *data())
     row = result.agreement.loc["feature"]
     assert row[["pearson_min", "spearman_min", "top_k_overlap_min"]].tolist() == pytest.approx(
@@ -58,7 +58,7 @@ def test_refits_that_attend_by_the_data_agree():
     assert result.time is result.cell is result.time_spread is result.cell_spread is None
 
 
-def test_refits_that_attend_by_the_seed_do_not_agree():
+def test_attention_determined_by_the_seed_is_not_stable():
     X, y = np.zeros((10, 1, 400)), np.zeros(10)
     result = agreement(Attends("seed"), X, y, n_refits=6)
     row = result.agreement.loc["feature"]
@@ -68,13 +68,13 @@ def test_refits_that_attend_by_the_seed_do_not_agree():
     assert result.feature_spread["std"].min() > 0
 
 
-def test_refits_that_attend_to_everything_alike_agree_no_more_than_by_chance():
+def test_uniform_attention_overlaps_no_more_than_by_chance():
     result = agreement(Attends("nothing"), *data(), top_k=3)
     assert result.pairs[["pearson", "spearman"]].isna().all(axis=None)
     np.testing.assert_allclose(result.pairs["top_k_overlap"], 3 / F)
 
 
-def test_numbers_are_those_of_scipy_and_pandas():
+def test_correlations_are_those_of_scipy():
     result = agreement(Attends("seed"), *data(), n_refits=4, top_k=3)
     frame = result.feature
     assert frame.columns.tolist() == ["refit 0", "refit 1", "refit 2", "refit 3"]
@@ -97,7 +97,7 @@ def test_numbers_are_those_of_scipy_and_pandas():
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.data())
-def test_the_chances_to_be_in_the_top_sum_to_its_size(values, draw):
+def test_probabilities_to_be_in_the_top_k_sum_to_k(values, draw):
     k = draw.draw(st.integers(1, len(values)))
     chances = _in_top(np.array(values, dtype=float), k)
     assert chances.sum() == pytest.approx(k)
@@ -106,7 +106,7 @@ def test_the_chances_to_be_in_the_top_sum_to_its_size(values, draw):
 
 
 @pytest.mark.parametrize("mode", ["time", "feature", "both"])
-def test_networks_are_compared_in_all_that_their_mode_defines(mode):
+def test_all_attention_that_the_mode_defines_is_compared(mode):
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(N, 2)), columns=["a", "b"])
     model = AttentionLSTMRegressor(attention_mode=mode, lookback=4, max_epochs=1)
@@ -150,7 +150,7 @@ def test_pipelines_and_searches_are_refitted_whole():
     assert (result.feature_spread["std"] > 0).all()
 
 
-def test_with_cv_refits_learn_the_training_parts_one_after_the_other():
+def test_with_cv_refits_use_the_training_sets_in_turn():
     X, y = data()
     sizes = []
 
@@ -168,7 +168,7 @@ def test_with_cv_refits_learn_the_training_parts_one_after_the_other():
     assert sizes == [30, 30]
 
 
-def test_refits_that_cannot_differ_are_an_error_that_says_what_to_do():
+def test_an_estimator_without_a_random_state_is_an_error_with_advice():
     X, y = data()
     with pytest.raises(ValueError, match=r"must have a random_state, .* give cv"):
         agreement(LinearRegression(), X[:, 0], y)
