@@ -18,6 +18,7 @@ from ._data._split import hold_out
 from ._data._windows import Windows
 from ._param_validation import check_parameters
 from ._training._sklearn_callbacks import CallbackSupportMixin, FitReport, with_callbacks
+from .attention._kinds import ATTENTION_KINDS, GATE_ATTRIBUTES
 from .attention._registry import training_options
 
 # Cells (windows x steps x features) up to which the network computes in double precision. It
@@ -25,14 +26,6 @@ from .attention._registry import training_options
 FLOAT64_CELLS = 100_000
 # Windows from which early_stopping="auto" sets a validation part aside.
 EARLY_STOPPING_WINDOWS = 500
-# The attributes that say what mattered, and the modes that define them.
-ATTENTION_ATTRIBUTES = {
-    "time_attention_": ("time", ("time", "both")),
-    "feature_attention_": ("feature", ("feature", "both")),
-    "attention_": ("cell", ("both",)),
-}
-# Those of gates that can close.
-GATE_ATTRIBUTES = ("gates_", "gate_sensitivity_")
 
 
 class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -327,15 +320,16 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     def __getattr__(self, name):
         """Say which mode has an attention that is asked for in vain."""
-        if name in ATTENTION_ATTRIBUTES:
-            _, modes = ATTENTION_ATTRIBUTES[name]
+        attention_modes = dict(ATTENTION_KINDS.values())
+        if name in attention_modes:
+            modes = attention_modes[name]
             allowed = " or ".join(f"attention_mode={mode!r}" for mode in modes)
             mode = self.__dict__.get("attention_mode")
             why = f"attention_mode={mode!r} has none; use {allowed}"
             if mode in modes:
                 why = "it is not fitted yet; call fit"
             raise AttributeError(f"{type(self).__name__} has no {name}: {why}.")
-        if name in GATE_ATTRIBUTES:
+        if name in GATE_ATTRIBUTES.values():
             raise AttributeError(
                 f"{type(self).__name__} has no {name}: gates that can close are those of "
                 f"attention='bottleneck', in a fitted estimator with an attention_mode. Got "
@@ -466,7 +460,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             self._dtype = "float64" if double else "float32"
             self._seed = self._draw_seed()
             self._learn_scales(windows.select(kept), y_checked[kept], weight[kept])
-            for name in (*ATTENTION_ATTRIBUTES, *GATE_ATTRIBUTES):
+            for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
                 self.__dict__.pop(name, None)
             self.net_ = self._make_net()
         else:
@@ -615,12 +609,12 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 part = weight[done : done + len(values)]
                 sums[axes] = sums.get(axes, 0.0) + np.tensordot(part, values, axes=1)
             done += len(values)
-        for name, (axes, _) in ATTENTION_ATTRIBUTES.items():
-            if axes in sums:
-                setattr(self, name, sums[axes] / sums[axes].sum())
-        if "gate" in sums:
-            self.gates_ = sums["gate"] / weight.sum()
-            self.gate_sensitivity_ = sums["gate_sensitivity"] / weight.sum()
+        for kind, (name, _) in ATTENTION_KINDS.items():
+            if kind in sums:
+                setattr(self, name, sums[kind] / sums[kind].sum())
+        for kind, name in GATE_ATTRIBUTES.items():
+            if kind in sums:
+                setattr(self, name, sums[kind] / weight.sum())
 
     def predict(self, X, *, groups=None):
         """Predict the target of each window or row.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ._kinds import ATTENTION_KINDS
 from ._padding import zero_padding
 
 
@@ -26,4 +27,8 @@ def attention_of_mode(cell: Tensor, attention_mode: str) -> dict[str, Tensor]:
     {"cell": (B, T, F)}.
     """
     marginals = {"time": cell.sum(dim=2), "feature": cell.sum(dim=1), "cell": cell}
-    return marginals if attention_mode == "both" else {attention_mode: marginals[attention_mode]}
+    return {
+        kind: marginals[kind]
+        for kind, (_, modes) in ATTENTION_KINDS.items()
+        if attention_mode in modes
+    }
