@@ -135,9 +135,9 @@ class DenseCellGate(nn.Module):
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), weights (B, T, F).
 
-    **Source**: the question's last answer, "two Dense layers on the raw input give a time matrix
-    and a feature matrix, multiplied with it elementwise". Kernels carry over to ``time`` and
-    ``feature`` as for the two gates.
+    **Source**: a common construction in Keras: two Dense layers on the raw input compute a matrix
+    over time and one over features, and both are multiplied with the input elementwise. Kernels
+    carry over to ``time`` and ``feature`` as for the two gates.
 
     Examples
     --------

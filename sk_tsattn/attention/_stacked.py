@@ -34,8 +34,8 @@ class StackedFeatureGate(nn.Module):
     to 1 over the features at each observed step and are 0 at the others. They are causal: those of
     step t depend on steps 1 to t.
 
-    **Source**: what the question's generated model (LSTM(64) → block → LSTM(32) → block) set out
-    to do and cannot: its shapes do not fit for any T. A Keras ``LSTM(H)`` and
+    **Source**: stacks of ``attention_3d_block`` (LSTM → block → LSTM → block), with the first block
+    moved to the input. A Keras ``LSTM(H)`` and
     ``Dense(F, activation="softmax")`` carry over as ``encoder.lstm.weight_ih_l0 = kernel.T``,
     ``weight_hh_l0 = recurrent_kernel.T`` (both order gates i, f, g, o), ``bias_ih_l0 = bias``,
     ``bias_hh_l0 = 0``, ``score.weight = kernel.T``, ``score.bias = bias``.

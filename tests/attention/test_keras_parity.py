@@ -153,7 +153,7 @@ def test_bahdanau_score_is_the_alignment_model():
     np.testing.assert_allclose(weights, softmax(e, axis=1), **TOLERANCE)
 
 
-def test_context_readout_is_the_word_level_of_han():
+def test_han_readout_is_the_word_level_of_the_paper():
     """Yang et al. 2016, eq. 5 to 7 (S6)."""
     W, b, u_w = rng.normal(size=(UNITS, H)), rng.normal(size=UNITS), rng.normal(size=UNITS)
     module = HANReadout(H, score_size=UNITS)

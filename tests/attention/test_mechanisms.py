@@ -1,4 +1,4 @@
-"""What is particular to each mechanism, and what the registry promises of all."""
+"""Properties of single mechanisms, and of the registry of all."""
 
 import pytest
 import torch
@@ -44,11 +44,6 @@ SCORES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def randomised(module):
     with torch.no_grad():
         for parameter in module.parameters():
@@ -61,7 +56,7 @@ def windows(n=B):
 
 
 def changed_from(X, step):
-    """The same windows up to a step, others from there on."""
+    """Return the same windows up to a step, and others from there on."""
     return torch.cat([X[:, :step], torch.randn_like(X[:, step:])], dim=1)
 
 
@@ -81,11 +76,6 @@ def test_every_mechanism_is_public_and_cites_its_source(cls):
     assert cls.__name__ in attention_package.__all__
     for section in ("**Shape**", "**Source**", "Examples\n"):
         assert section in cls.__doc__
-
-
-@pytest.mark.parametrize("name", attention_package.__all__)
-def test_every_public_name_exists(name):
-    assert hasattr(attention_package, name)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +115,7 @@ def test_options_reach_the_mechanism_in_every_mode(attention, params):
 
 
 @pytest.mark.parametrize("score", SCORES.values(), ids=SCORES)
-def test_scores_weigh_items_wherever_they_stand(score):
+def test_scores_are_equivariant_to_permutations_of_the_items(score):
     score, order = randomised(score()), torch.randperm(T)
     keys = torch.randn(B, T, H, dtype=torch.float64)
     query = torch.randn(B, 3, dtype=torch.float64)
@@ -135,7 +125,7 @@ def test_scores_weigh_items_wherever_they_stand(score):
 
 
 @pytest.mark.parametrize("score", SCORES.values(), ids=SCORES)
-def test_scores_share_a_masked_items_weight_among_the_others(score):
+def test_scores_distribute_the_weight_of_a_masked_item_over_the_others(score):
     score, keys = randomised(score()), torch.randn(B, T, H, dtype=torch.float64)
     query = torch.randn(B, 3, dtype=torch.float64)
     mask = torch.ones(B, T, dtype=torch.bool)
@@ -146,7 +136,7 @@ def test_scores_share_a_masked_items_weight_among_the_others(score):
     torch.testing.assert_close(masked, expected / expected.sum(1, keepdim=True))
 
 
-def test_dot_asks_for_sizes_that_agree_and_says_what_to_do():
+def test_dot_needs_keys_and_query_of_one_size():
     with pytest.raises(ValueError, match=r"Got keys of 6 and a query of 4 values.*query='mean'"):
         LuongScore(6, 4, score="dot")
     with pytest.raises(ValueError, match=r"score must be 'general' or 'dot'. Got 'cosine'"):
@@ -169,14 +159,14 @@ def test_dense_weights_sum_to_one_over_their_own_axis(shared):
     assert (feature.std(dim=1).max() < 1e-12) == shared
 
 
-def test_dense_time_weights_of_a_feature_look_at_that_feature_alone():
+def test_dense_time_weights_of_a_feature_depend_on_that_feature_alone():
     gate, X = randomised(DenseTimeGate(T)), windows()
     other = X.clone()
     other[:, :, 1:] = torch.randn_like(other[:, :, 1:])
     torch.testing.assert_close(gate(other)[1][:, :, 0], gate(X)[1][:, :, 0])
 
 
-def test_dense_feature_weights_of_a_step_look_at_that_step_alone():
+def test_dense_feature_weights_of_a_step_depend_on_that_step_alone():
     gate, X = randomised(DenseFeatureGate(F)), windows()
     other = torch.randn_like(X)
     other[:, 2] = X[:, 2]
@@ -192,18 +182,18 @@ def test_the_product_of_both_gates_is_no_distribution_until_it_is_divided():
 # Causality, where the equations have it
 
 
-def test_states_do_not_look_ahead():
+def test_states_do_not_depend_on_later_steps():
     encoder, X = randomised(WindowLSTM(T, F, hidden_size=H)), windows()
     torch.testing.assert_close(encoder(changed_from(X, 3))[:, :3], encoder(X)[:, :3])
 
 
-def test_stacked_weights_do_not_look_ahead():
+def test_stacked_weights_do_not_depend_on_later_steps():
     gate, X = randomised(StackedFeatureGate(T, F, hidden_size=H)), windows()
     torch.testing.assert_close(gate(changed_from(X, 3))[1][:, :3], gate(X)[1][:, :3])
     assert not torch.allclose(gate(changed_from(X, 3))[1][:, 3:], gate(X)[1][:, 3:])
 
 
-def test_retain_reads_backwards_so_its_coefficients_do_not_look_back():
+def test_coefficients_of_retain_do_not_depend_on_earlier_steps():
     network, X = randomised(RETAIN(T, F, 1, attention_mode="feature", hidden_size=H)), windows()
     other = torch.cat([torch.randn_like(X[:, :3]), X[:, 3:]], dim=1)
     torch.testing.assert_close(network.contributions(other)[:, 3:], network.contributions(X)[:, 3:])
@@ -252,7 +242,7 @@ def test_attention_received_weighs_the_mean_of_the_attended_values():
     torch.testing.assert_close(readout(states)[0], readout.output(attended).mean(dim=1))
 
 
-def test_each_token_spends_all_its_attention():
+def test_the_attention_of_each_token_sums_to_1():
     maps = randomised(SelfAttention(H, num_heads=3))(torch.randn(B, T, H, dtype=torch.float64))
     assert maps.shape == (B, 3, T, T)
     torch.testing.assert_close(maps.sum(dim=3), torch.ones(B, 3, T).double())
@@ -275,7 +265,7 @@ def test_retain_contributions_are_exact(mode, dtype):
     assert (network.contributions(X, mask)[~mask] == 0).all()
 
 
-def test_retain_attends_uniformly_where_nothing_contributes():
+def test_retain_attends_uniformly_if_all_contributions_are_0():
     network = randomised(RETAIN(T, F, 1, hidden_size=H))
     _, weights = network.attend(torch.zeros(B, T, F, dtype=torch.float64))
     uniform = torch.full((B, T, F), 1 / (T * F), dtype=torch.float64)
@@ -286,13 +276,13 @@ def test_retain_attends_uniformly_where_nothing_contributes():
 
 
 def alpha_of(network, X):
-    """Attention over time of every variable, from cells β_n α_t^n."""
+    """Return the attention over time of every variable, from cells β_n α_t^n."""
     cell = network.attend(X)[1]["cell"]
     return cell / cell.sum(dim=1, keepdim=True)
 
 
 @pytest.mark.parametrize(("variant", "apart"), [("tensor", True), ("full", False)])
-def test_variables_are_kept_apart_by_the_tensor_variant(variant, apart):
+def test_only_the_tensor_variant_keeps_variables_apart(variant, apart):
     network, X = randomised(IMVLSTM(T, F, 1, variant=variant)), windows()
     other = X.clone()
     other[:, :, 1:] = torch.randn_like(other[:, :, 1:])

@@ -1,4 +1,4 @@
-"""What every network promises, whatever its mechanism and mode: run over the registry."""
+"""The contract of every network, for all mechanisms and modes of the registry."""
 
 import copy
 
@@ -6,31 +6,22 @@ import pytest
 import torch
 
 from sk_tsattn.attention import ATTENTION_MECHANISMS, ATTENTION_MODES, attention_options
+from sk_tsattn.attention._kinds import ATTENTION_KINDS, GATE_ATTRIBUTES
 from sk_tsattn.attention._network import AttentionLSTM, build_network
+from sk_tsattn.attention._registry import TRAINING_OPTIONS
 
 B, T, F, N_OUTPUTS = 5, 6, 4, 2
 PAIRS = [(name, mode) for name, modes in ATTENTION_MECHANISMS.items() for mode in modes]
 PAIRS_AND_NONE = [("dense", None), *PAIRS]
-KEYS = {
-    None: set(),
-    "time": {"time"},
-    "feature": {"feature"},
-    "both": {"time", "feature", "cell"},
-}
 every_network = pytest.mark.parametrize(("attention", "mode"), PAIRS_AND_NONE)
 every_mechanism = pytest.mark.parametrize(("attention", "mode"), PAIRS)
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
 
 
 def network_of(attention, mode, *, random=True, dtype=torch.float64, **changes):
     arguments = {"n_timesteps": T, "n_features": F, "n_outputs": N_OUTPUTS, "hidden_size": 8}
     arguments |= changes
     network = build_network(attention=attention, attention_mode=mode, **arguments).to(dtype)
-    if random:  # away from the start, where dense gates are uniform
+    if random:  # dense gates are uniform at first
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.normal_(std=0.5)
@@ -42,29 +33,26 @@ def windows(n=B, T=T, F=F, dtype=torch.float64):
 
 
 def left_padding(n=B, T=T):
-    """Sample i lacks its i oldest steps; the newest is always there."""
+    """Sample i lacks its i oldest steps; the newest is always observed."""
     n_padded = torch.arange(n).clamp(max=T - 1)
     return torch.arange(T)[None, :] >= n_padded[:, None]
 
 
 def in_training(network, X, mask=None):
-    """Predict as in training, where gates that have a price give it too."""
+    """Predict in training mode, where gates with an L0 penalty return it too."""
     out = network.train()(X, mask)
     return out[0] if isinstance(out, tuple) else out
 
 
 def check_attention(weights, mode, n=B, T=T, F=F, tol=1e-6):
     shapes = {"time": (n, T), "feature": (n, F), "cell": (n, T, F)}
-    # No distributions: how much is let through, and how much it decides about that.
-    uses = [weights[key] for key in ("gate", "gate_sensitivity") if key in weights]
-    weights = {
-        key: weight for key, weight in weights.items() if key not in ("gate", "gate_sensitivity")
-    }
-    assert set(weights) == KEYS[mode]
-    for use in uses:
-        assert use.shape == shapes["cell" if mode == "both" else mode]
-        assert (use >= 0).all()
-        assert (use <= 1).all()
+    gates = [weights[kind] for kind in GATE_ATTRIBUTES if kind in weights]
+    weights = {kind: weight for kind, weight in weights.items() if kind not in GATE_ATTRIBUTES}
+    assert set(weights) == {kind for kind, (_, modes) in ATTENTION_KINDS.items() if mode in modes}
+    for gate in gates:  # values in [0, 1], not distributions
+        assert gate.shape == shapes["cell" if mode == "both" else mode]
+        assert (gate >= 0).all()
+        assert (gate <= 1).all()
     for key, weight in weights.items():
         assert weight.shape == shapes[key]
         assert (weight >= 0).all()
@@ -77,7 +65,7 @@ def check_attention(weights, mode, n=B, T=T, F=F, tol=1e-6):
 
 
 @every_network
-def test_prediction_and_weights_have_the_promised_shapes(attention, mode):
+def test_prediction_and_weights_have_the_documented_shapes(attention, mode):
     network, X = network_of(attention, mode), windows()
     prediction, weights = network.attend(X)
     assert prediction.shape == (B, N_OUTPUTS)
@@ -99,7 +87,7 @@ def test_smallest_and_square_windows_work(attention, mode, shape, dtype):
 
 @every_network
 @pytest.mark.parametrize("changes", [{"num_layers": 2, "dropout": 0.5}, {"num_layers": 3}])
-def test_layers_and_dropout_are_taken(attention, mode, changes):
+def test_layers_and_dropout_have_an_effect(attention, mode, changes):
     network, X = network_of(attention, mode, **changes), windows()
     torch.testing.assert_close(network(X), network(X))
     more = sum(p.numel() for p in network.parameters())
@@ -173,7 +161,7 @@ def test_a_padded_window_is_the_short_window(attention, mode):
 
 
 @every_network
-def test_samples_do_not_see_each_other(attention, mode):
+def test_samples_do_not_influence_each_other(attention, mode):
     network, X, mask = network_of(attention, mode), windows(), left_padding()
     prediction, weights = network.attend(X, mask)
     order = torch.randperm(B)
@@ -246,7 +234,7 @@ def test_a_network_of_zeros_attends_uniformly(attention, mode):
         if {"gate", "feature_score"} & set(places)
     ],
 )
-def test_gates_start_as_the_identity(attention, mode):
+def test_gates_leave_the_input_unchanged_at_first(attention, mode):
     network = network_of(attention, mode, random=False)
     X, mask = windows(), left_padding()
     torch.testing.assert_close(network.gate(X)[0], X)
@@ -314,6 +302,16 @@ def test_unknown_option_lists_the_options_of_the_mechanism(attention):
     with pytest.raises(ValueError, match=r"may have the keys .* Got \['colour'\]") as error:
         network_of(attention, mode, attention_params={"colour": 1})
     assert str(attention_options(attention)) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("attention", "option"),
+    [(attention, option) for attention, options in TRAINING_OPTIONS.items() for option in options],
+)
+def test_options_of_the_training_must_not_be_negative(attention, option):
+    mode = next(iter(ATTENTION_MECHANISMS[attention]))
+    with pytest.raises(ValueError, match=f"{option} must be a number >= 0. Got -1 instead"):
+        network_of(attention, mode, attention_params={option: -1})
 
 
 @every_mechanism

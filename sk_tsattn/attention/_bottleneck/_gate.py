@@ -55,7 +55,7 @@ class BottleneckGate(nn.Module):
         are 0, except where they are sampled.
     baselines : Tensor of shape (2, n_features)
         A buffer: two common values of each feature, which replace a cell to measure its
-        :func:`sensitivity <gate_sensitivity>`. The estimator sets them to the quartiles of the
+        :func:`sensitivity <sk_tsattn.attention.gate_sensitivity>`. The estimator sets them to the quartiles of the
         training windows.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), gates (B, T, F), their penalty

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..._random import generator
+
 TEMPERATURE, LOW, HIGH = 2 / 3, -0.1, 1.1
 # P(gate > 0) = sigmoid(logit - SHIFT), eq. 12.
 SHIFT = TEMPERATURE * math.log(-LOW / HIGH)
@@ -50,7 +52,7 @@ def sample(logits: Tensor, bound: float) -> tuple[Tensor, Tensor, tuple[Tensor, 
         What :func:`sample_backward` needs.
     """
     clipped = logits.clamp(-bound, bound)
-    noise = torch.rand_like(logits).logit_(1e-6)
+    noise = torch.empty_like(logits).uniform_(generator=generator(logits.device)).logit_(1e-6)
     concrete = noise.add_(clipped).mul_(1 / TEMPERATURE).sigmoid_()  # eq. 10
     stretched = _stretch(concrete)
     p_closed = (SHIFT - clipped).sigmoid_()  # P(gate = 0); softplus(x) = -log(sigmoid(-x))
