@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lint test test-sklearn-versions test-wheel docs pictures \
+.PHONY: help demo lint test test-sklearn-versions test-wheel docs picture \
 	benchmark benchmark-believability benchmark-real clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-24s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed  ## forecast real data: a table, what mattered, a picture
-	OMP_NUM_THREADS=1 $(BIN)/python examples/quickstart.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/plot_quickstart.py
 
 lint: $(VENV)/.installed  ## check style, format and types
 	$(BIN)/ruff check .
@@ -40,8 +40,8 @@ test-wheel: $(VENV)/.installed-dev  ## build the wheel and use it in an empty en
 docs: $(VENV)/.installed-dev  ## build the documentation in docs/_build/html
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 
-pictures: $(VENV)/.installed  ## draw the pictures of the README
-	OMP_NUM_THREADS=1 $(BIN)/python examples/readme_pictures.py --folder docs/images
+picture: $(VENV)/.installed  ## draw the picture of the README
+	OMP_NUM_THREADS=1 $(BIN)/python docs/draw_readme_picture.py
 
 benchmark: $(VENV)/.installed  ## compare the mechanisms' cost and errors
 	$(BIN)/python benchmarks/mechanisms.py

@@ -1,0 +1,49 @@
+"""The code of the pages in docs/ runs and prints what the page shows; links lead somewhere."""
+
+import doctest
+import re
+import warnings
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.M | re.S)
+WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text("utf-8"))]
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.stem)
+def test_the_code_of_a_page_prints_what_it_shows(page, monkeypatch, tmp_path):
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    text = page.read_text("utf-8")
+    with warnings.catch_warnings():
+        # A page may show a warning's cause; those that it shows it catches itself.
+        warnings.simplefilter("error")
+        for match in BLOCK.finditer(text):
+            line = text[: match.start(2)].count("\n")
+            if match[1] == "python":
+                exec(compile("\n" * line + match[2], page.name, "exec"), names)
+                continue
+            test = doctest.DocTestParser().get_doctest(match[2], names, page.name, page.name, line)
+            report: list[str] = []
+            runner.run(test, out=report.append, clear_globs=False)
+            names = test.globs
+            assert not runner.summarize(verbose=False).failed, "".join(report)
+    matplotlib.pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda p: p.name
+)
+def test_relative_links_and_images_lead_to_files(page):
+    text = page.read_text("utf-8")
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)|^```\{image\} (\S+)", text, re.M)
+    for target in filter(None, (link or image for link, image in targets)):
+        if "://" not in target and "auto_examples" not in target:
+            assert (page.parent / target).exists(), target
