@@ -55,8 +55,8 @@ class BottleneckGate(nn.Module):
         are 0, except where they are sampled.
     baselines : Tensor of shape (2, n_features)
         A buffer: two common values of each feature, which replace a cell to measure its
-        :func:`sensitivity <sk_tsattn.attention.gate_sensitivity>`. The estimator sets them to the quartiles of the
-        training windows.
+        sensitivity, see :func:`~sk_tsattn.attention.gate_sensitivity`. The estimator sets them to
+        the quartiles of the training windows.
 
     **Shape**: X (B, T, F), mask (B, T) or None → gated X (B, T, F), gates (B, T, F), their penalty
     (B,), 0 outside training.
