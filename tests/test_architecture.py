@@ -23,7 +23,9 @@ PACKAGE = Path(sk_tsattn.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # The data's path: a file imports from its own line or from those above, and never from below.
 LAYERS = [
+    {"exceptions"},
     {"datasets"},
+    {"_random"},
     {"_data"},
     {"attention"},
     {"inspection"},  # of any estimator that predicts: it imports none

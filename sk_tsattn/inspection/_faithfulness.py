@@ -21,7 +21,9 @@ from ._checks import (
     check_predicts,
     check_windows,
     draw_seed,
+    take,
 )
+from ._groups import cut_windows
 from ._importances import as_importances, attention_of, item_shape, kind_of, ranks
 from ._permutation_importance import permutation_importance
 from ._scoring import score_predictions
@@ -31,9 +33,10 @@ KINDS = ("comprehensiveness", "sufficiency")
 
 def faithfulness(
     estimator: Any,
-    X: ArrayLike,
+    X: Any,
     y: ArrayLike,
     *,
+    groups: ArrayLike | None = None,
     attention: ArrayLike | None = None,
     n_steps: int = 10,
     baseline: str = "permute",
@@ -63,11 +66,18 @@ def faithfulness(
         Fitted; has ``predict``. Without ``attention``, it (or what a ``Pipeline``, a search or a
         ``TransformedTargetRegressor`` wraps) has ``attention_weights`` too.
 
-    X : array-like of shape (n_samples, n_timesteps, n_features)
-        Windows, oldest step first; at least two. Preferably not those of the training.
+    X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
+        Windows, oldest step first; at least two. Preferably not those of the training. Rows of
+        one or several series are cut into the windows of the estimator, which must be an
+        ``AttentionLSTMRegressor`` or a ``Pipeline`` or search of one; rows without a complete
+        window are left out.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         True targets.
+
+    groups : array-like of shape (n_rows,) or None, default=None
+        Series of each row of ``X``, for an estimator that was fitted with them. Not needed if
+        ``X`` has a MultiIndex (series, time).
 
     attention : array-like or None, default=None
         Importances, higher is more important; only their order counts, ties are ordered at random.
@@ -135,8 +145,9 @@ def faithfulness(
     Raises
     ------
     ValueError
-        If ``X`` holds no windows, ``attention`` has none of the shapes or two of them, or a
-        parameter is not as described here.
+        If ``X`` holds neither windows nor rows that can be cut into them, the estimator was
+        fitted on several series and ``groups`` is missing, ``attention`` has none of the shapes
+        or two of them, or a parameter is not as described here.
     TypeError
         If ``estimator`` has no ``predict``.
 
@@ -183,6 +194,9 @@ def faithfulness(
     check_int(n_bootstrap, "n_bootstrap", 1)
     check_int(block_length, "block_length", 1)
     check_confidence(confidence)
+    if np.ndim(X) == 2:
+        estimator, X, rows = cut_windows(estimator, X, groups)
+        y = take(y, rows)
     X = check_windows(X)
     if X.ndim != 3 or len(X) < 2:
         raise ValueError(

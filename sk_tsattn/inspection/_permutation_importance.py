@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.random import sample_without_replacement
 
 from .._data._checks import check_int
 from ._checks import check_option, check_windows, draw_seed, take
+from ._groups import cut_windows, with_groups, without_history_warnings
 from ._labels import block_label, feature_index, time_index
 from ._scoring import scorer_of
 
@@ -24,6 +25,7 @@ def permutation_importance(
     X: Any,
     y: ArrayLike,
     *,
+    groups: ArrayLike | None = None,
     over: str = "feature",
     blocks: int | tuple[int, int] | None = None,
     scoring: Any = None,
@@ -51,13 +53,19 @@ def permutation_importance(
         Fitted; has ``predict`` or ``score``. ``Pipeline`` and ``GridSearchCV`` too.
 
     X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
-        Windows, oldest step first. Rows of a series, array or DataFrame, are accepted with
-        ``over="feature"`` only: the values of a feature are permuted in time, under an unchanged
-        index, so that with ``lookback`` its history within each window is permuted, too. To
-        permute whole histories, or time steps, cut windows with :func:`sk_tsattn.make_windows`.
+        Windows, oldest step first; or the rows of one or several series, array or DataFrame.
+        With rows and ``over="feature"``, the values of a feature are permuted among all rows,
+        under an unchanged index, so that its history within each window is permuted, too. With
+        ``over="time"`` or ``"cell"``, rows are cut into the windows of the estimator, which must
+        be an ``AttentionLSTMRegressor`` or a ``Pipeline`` or search of one; rows without a
+        complete window are left out.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         True targets.
+
+    groups : array-like of shape (n_rows,) or None, default=None
+        Series of each row of ``X``, for an estimator that was fitted with them. Not needed if
+        ``X`` has a MultiIndex (series, time).
 
     over : {"feature", "time", "cell"}, default="feature"
         What is permuted together: all steps of a feature, all features of a step, or cells.
@@ -108,7 +116,8 @@ def permutation_importance(
     Raises
     ------
     ValueError
-        If ``X`` holds rows and ``over`` needs windows, or a parameter is not as described here.
+        If rows cannot be cut into windows, the estimator was fitted on several series and
+        ``groups`` is missing, or a parameter is not as described here.
     TypeError
         If ``estimator`` neither predicts nor scores.
 
@@ -139,18 +148,30 @@ def permutation_importance(
     """
     check_option("over", over, ("feature", "time", "cell"))
     check_int(n_repeats, "n_repeats", 1)
-    frame = X if hasattr(X, "iloc") else None
-    values = check_windows(X)
-    n_drawn = _n_drawn(max_samples, len(values))
-    _check_rows(values, over, n_drawn)
-    names = feature_index(values.shape[-1], feature_names, estimator, frame)
-    parts, axes = _blocks(values.shape, over, blocks, names)
-    data = values if frame is None else frame
-    estimator, scorer = scorer_of(estimator, scoring)
+    if hasattr(X, "columns") and not hasattr(X, "iloc"):  # a polars frame
+        X = pd.DataFrame(check_windows(X), columns=list(X.columns))
+    names_of = [estimator, X]
+    data = X if hasattr(X, "iloc") else check_windows(X)
+    if over != "feature" and data.ndim == 2:
+        estimator, data, rows = cut_windows(estimator, X, groups)
+        names_of = [estimator, *names_of]
+        y = take(y, rows)
+        sample_weight = None if sample_weight is None else take(sample_weight, rows)
+    groups = groups if data.ndim == 2 else None
+    n_drawn = _n_drawn(max_samples, len(data))
+    if data.ndim == 2 and n_drawn < len(data):
+        raise ValueError(
+            "max_samples must be 1.0 for rows of a series, as windows of some of the rows would "
+            f"have gaps. Got {n_drawn} of {len(data)} rows instead; cut windows with "
+            "make_windows."
+        )
+    names = feature_index(data.shape[-1], feature_names, *names_of)
+    parts, axes = _blocks(data.shape, over, blocks, names)
+    estimator, scorer = scorer_of(with_groups(estimator, groups), scoring)
 
     seed = draw_seed(random_state)
-    if n_drawn < len(values):
-        rows = sample_without_replacement(len(values), n_drawn, random_state=seed)
+    if n_drawn < len(data):
+        rows = sample_without_replacement(len(data), n_drawn, random_state=seed)
         data, y = take(data, rows), take(y, rows)
         sample_weight = None if sample_weight is None else take(sample_weight, rows)
     baseline = _score(scorer, estimator, data, y, sample_weight)
@@ -164,24 +185,6 @@ def permutation_importance(
             for name, value in baseline.items()
         }
     return _result(baseline, scores, axes)
-
-
-def _check_rows(values: NDArray[Any], over: str, n_drawn: int) -> None:
-    """Raise a ValueError if rows of a series are given, but windows are needed."""
-    if values.ndim == 3:
-        return
-    if over != "feature":
-        raise ValueError(
-            f"over={over!r} needs windows of shape (n_samples, n_timesteps, n_features). Got rows "
-            f"of shape {values.shape} instead, in which each row is a step of many windows; cut "
-            "windows with make_windows and fit on those."
-        )
-    if n_drawn < len(values):
-        raise ValueError(
-            "max_samples must be 1.0 for rows of a series, as windows of some of the rows would "
-            f"have gaps. Got {n_drawn} of {len(values)} rows instead; cut windows with "
-            "make_windows."
-        )
 
 
 Block = tuple[slice, slice]  # of steps and of features
@@ -264,7 +267,8 @@ def _permuted_scores(
             X[:, features] = X[order, features]
         else:
             X[:, steps, features] = X[order, steps, features]
-        scores.append(_score(scorer, estimator, X, y, sample_weight))
+        with without_history_warnings():  # the baseline score has warned
+            scores.append(_score(scorer, estimator, X, y, sample_weight))
     return scores
 
 

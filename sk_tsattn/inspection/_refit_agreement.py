@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from itertools import combinations
 from numbers import Integral
@@ -19,6 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._data._checks import check_int
 from ..attention._kinds import ATTENTION_KINDS
 from ._checks import draw_seed, take
+from ._groups import fit_params
 from ._labels import feature_index, time_index
 from ._wrapped import find
 
@@ -30,6 +32,7 @@ def refit_agreement(
     X: Any,
     y: ArrayLike,
     *,
+    groups: ArrayLike | None = None,
     n_refits: int = 5,
     cv: Any = None,
     top_k: int | None = None,
@@ -55,6 +58,10 @@ def refit_agreement(
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets.
+
+    groups : array-like of shape (n_rows,) or None, default=None
+        Series of each row of ``X``, passed to ``fit`` and to the splitter. Not needed if ``X``
+        has a MultiIndex (series, time).
 
     n_refits : int, default=5
         Number of refits, at least 2. All pairs of them are compared.
@@ -141,10 +148,13 @@ def refit_agreement(
     training_sets: list[Any] = [None] * n_refits
     if cv is not None:
         splitter = TimeSeriesSplit(cv) if isinstance(cv, Integral) else check_cv(cv)
-        splits = [rows for rows, _ in splitter.split(X, y)]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)
+            splits = [rows for rows, _ in splitter.split(X, y, groups)]
         training_sets = [splits[i % len(splits)] for i in range(n_refits)]
     fitted = Parallel(n_jobs=n_jobs)(
-        delayed(_fit)(refit, X, y, rows) for refit, rows in zip(refits, training_sets, strict=True)
+        delayed(_fit)(refit, X, y, groups, rows)
+        for refit, rows in zip(refits, training_sets, strict=True)
     )
     inside = [find(refit, None, list(ATTRIBUTES.values()))[0] for refit in fitted]
     attention = _attention_of(inside, fitted)
@@ -174,11 +184,12 @@ def _set_random_states(estimator: Any, rng: np.random.RandomState) -> bool:
     return bool(names)
 
 
-def _fit(estimator: Any, X: Any, y: Any, rows: NDArray[np.intp] | None) -> Any:
+def _fit(estimator: Any, X: Any, y: Any, groups: Any, rows: NDArray[np.intp] | None) -> Any:
     """Fit on these rows, or on all."""
-    if rows is None:
-        return estimator.fit(X, y)
-    return estimator.fit(take(X, rows), take(y, rows))
+    if rows is not None:
+        X, y = take(X, rows), take(y, rows)
+        groups = None if groups is None else take(groups, rows)
+    return estimator.fit(X, y, **fit_params(estimator, groups))
 
 
 def _attention_of(inside: list[Any], fitted: list[Any]) -> dict[str, NDArray[np.float64]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import check_scoring
 
@@ -20,13 +21,18 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn
     ----------
     fitted : object
         Has ``predict`` or ``score``.
+
+    groups : array-like of shape (n_rows,) or None, default=None
+        Series of each row, passed to the object's ``predict`` and ``score``. An object whose
+        ``score`` does not take them has R².
     """
 
-    def __init__(self, fitted: Any) -> None:
+    def __init__(self, fitted: Any, groups: ArrayLike | None = None) -> None:
         self.fitted = fitted
+        self.groups = groups
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "fitted":  # not set yet during unpickling
+        if name.startswith("__") or name in ("fitted", "groups"):  # not set yet during unpickling
             raise AttributeError(name)
         return getattr(self.fitted, name)
 
@@ -39,15 +45,20 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn
 
     def predict(self, X: Any) -> Any:
         """Predict as the object does."""
-        return self.fitted.predict(X)
+        return self.fitted.predict(X, **self._params())
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score as the object does, or compute R²."""
         own = getattr(self.fitted, "score", None)
-        if own is None:
+        params = self._params()
+        if own is None or (params and "groups" not in inspect.signature(own).parameters):
             return float(super().score(X, y, sample_weight))
-        weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return float(own(X, y, **weighted))
+        if sample_weight is not None:
+            params["sample_weight"] = sample_weight
+        return float(own(X, y, **params))
+
+    def _params(self) -> dict[str, Any]:
+        return {} if self.groups is None else {"groups": self.groups}
 
 
 class Predictions(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped

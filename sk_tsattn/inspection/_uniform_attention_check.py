@@ -13,6 +13,7 @@ from .._data._input import check_target
 from ..attention._uniform import uniform_attention
 from ._bootstrap import interval, resamples
 from ._checks import check_confidence, check_one_scorer, check_predicts, draw_seed
+from ._groups import with_groups, without_history_warnings
 from ._scoring import score_predictions
 
 
@@ -21,6 +22,7 @@ def uniform_attention_check(
     X: Any,
     y: ArrayLike,
     *,
+    groups: ArrayLike | None = None,
     scoring: Any = None,
     n_bootstrap: int = 1000,
     block_length: int = 1,
@@ -46,6 +48,10 @@ def uniform_attention_check(
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         True targets.
+
+    groups : array-like of shape (n_rows,) or None, default=None
+        Series of each row of ``X``, for an estimator that was fitted with them. Not needed if
+        ``X`` has a MultiIndex (series, time).
 
     scoring : str, callable or None, default=None
         As in scikit-learn. None is R². It gets the predictions, and row numbers as ``X``.
@@ -112,9 +118,10 @@ def uniform_attention_check(
     check_confidence(confidence)
     targets, y_ndim = check_target(y, len(X))
     y = targets if y_ndim == 2 else targets[:, 0]
-    learned = np.asarray(estimator.predict(X))
-    with uniform_attention() as use:
-        uniform = np.asarray(estimator.predict(X))
+    predictor = with_groups(estimator, groups)
+    learned = np.asarray(predictor.predict(X))
+    with uniform_attention() as use, without_history_warnings():
+        uniform = np.asarray(predictor.predict(X))
     if not use.n_uses:
         raise ValueError(
             "estimator must compute attention of this library in predict, in the calling thread. "

@@ -283,3 +283,12 @@ def test_rows_instead_of_windows_are_an_error_that_names_make_windows(options, R
 def test_an_object_that_neither_predicts_nor_scores_is_an_error():
     with pytest.raises(TypeError, match="must be fitted and have a predict or a score method"):
         importance(object(), windows(), np.zeros(N))
+
+
+def test_polars_frames_have_the_result_of_pandas_frames():
+    polars = pytest.importorskip("polars")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(N, 2)), columns=["load", "noise"])
+    model = AttentionLSTMRegressor(lookback=3, max_epochs=2, random_state=0).fit(X, X["load"])
+    expected = importance(model, X, X["load"])
+    found = importance(model, polars.from_pandas(X), X["load"])
+    pd.testing.assert_frame_equal(found.frame, expected.frame)
