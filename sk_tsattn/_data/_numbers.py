@@ -64,11 +64,12 @@ def as_numbers(
         If ``data`` holds anything but finite numbers: names the columns, or the first cells.
 
     TypeError
-        If a cell of an object array is neither a number, nor text, a date, or missing: the error
-        that scikit-learn expects.
+        If a cell is a dict, as scikit-learn's checks of estimators require.
     """
     columns = check_columns(data, name)
-    data = _to_array(data, name)
+    original, data = data, _to_array(data, name)
+    if not data.ndim and not ensure_2d:
+        raise ValueError(_not_an_array(original, name))
     if data.dtype.kind == "O":
         data = _convert_cells(data, name, columns)
     values: NDArray[Any] = check_array(
@@ -106,8 +107,8 @@ def check_columns(data: Any, name: str) -> list[Any] | None:
     elif type(data).__module__.partition(".")[0] == "polars":
         if not hasattr(data, "to_numpy"):
             raise ValueError(
-                f"{name} must hold data. Got a polars {type(data).__name__} instead; call "
-                "collect() first."
+                f"{name} must be a DataFrame. Got an object of type {type(data).__name__} instead; "
+                "call collect() first."
             )
         schema = data.schema if hasattr(data, "schema") else {data.name: data.dtype}
         types = list(schema.items())
@@ -115,6 +116,10 @@ def check_columns(data: Any, name: str) -> list[Any] | None:
         numbers = [dtype.is_numeric() or str(dtype) in others for _, dtype in types]
     else:
         return None
+    if isinstance(data, pd.Series) and not all(numbers):
+        raise ValueError(
+            f"{name} must hold numbers. Got a Series of {data.dtype} instead; {_advice(name)}."
+        )
     wrong = [
         f"{column!r} ({dtype})"
         for (column, dtype), right in zip(types, numbers, strict=True)
@@ -167,17 +172,20 @@ def _to_array(data: Any, name: str) -> NDArray[Any]:
         array = np.asarray(data)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{name} must have one length along each axis. Got a {type(data).__name__} that is no "
-            f"array instead ({error}); put series of different lengths into one table and name "
-            "the series of each row in groups, or cut windows of one length with make_windows."
+            f"{name} must have one length along each axis. Got a {type(data).__name__} of parts "
+            f"of different lengths instead ({_listed([_length(part) for part in data])}); put "
+            "series of different lengths into one table and name the series of each row in "
+            "groups, or cut windows of one length with make_windows."
         ) from error
     kind = array.dtype.kind
     if kind == "O" and not array.ndim:
+        raise ValueError(_not_an_array(data, name))
+    if kind == "c":
         raise ValueError(
-            f"{name} must be an array or a DataFrame. Got a {type(data).__name__} instead; "
-            "convert it, for example with np.array or pd.DataFrame."
+            f"Complex data not supported. {name} must hold real numbers. Got an array of "
+            f"{array.dtype} instead; give the real and the imaginary part as two columns."
         )
-    if kind not in "biufcO":
+    if kind not in "biufO":
         raise ValueError(
             f"{name} must hold numbers. Got an array of {array.dtype} instead "
             f"({_listed([_shortened(cell) for cell in array.ravel()[:1].tolist()])}, ...); "
@@ -189,6 +197,14 @@ def _to_array(data: Any, name: str) -> NDArray[Any]:
             "convert it with astype(np.float64)."
         )
     return array
+
+
+def _not_an_array(data: Any, name: str) -> str:
+    """Return the message for a container that numpy does not read as an array."""
+    return (
+        f"{name} must be an array or a DataFrame. Got an object of type {type(data).__name__} "
+        "instead; convert it, for example with np.array or pd.DataFrame."
+    )
 
 
 def _has_objects(data: pd.DataFrame | pd.Series[Any]) -> bool:
@@ -203,8 +219,7 @@ def _convert_cells(
     """Convert objects one by one, so that an error names the cell; what is missing becomes NaN."""
     values = np.empty(cells.size)
     for i, cell in enumerate(cells.ravel().tolist()):
-        is_scalar = bool(pd.api.types.is_scalar(cell))
-        if is_scalar and pd.isna(cell):
+        if pd.api.types.is_scalar(cell) and pd.isna(cell):
             values[i] = np.nan
             continue
         try:
@@ -212,7 +227,7 @@ def _convert_cells(
                 raise TypeError("float() would read text and dates as numbers")
             values[i] = float(cell)
         except (TypeError, ValueError, OverflowError) as error:
-            if not is_scalar and not isinstance(cell, list | tuple):
+            if isinstance(cell, dict):
                 raise
             at = np.unravel_index(i, cells.shape)
             where = f"row {at[0]}"
@@ -268,8 +283,9 @@ def refuse_missing(
         )
     what = "NaN" if is_nan else "infinity or a value too large for dtype('float64')"
     raise ValueError(
-        f"Input {name} contains {what}. {name} must hold finite numbers. Got others in {where} "
-        f"instead; {MISSING_ADVICE.get(name, 'replace them or drop these rows')}."
+        f"Input {name} contains {what}. {name} must hold finite numbers. Got "
+        f"{'NaN' if is_nan else 'infinity'} in {where} instead; "
+        f"{MISSING_ADVICE.get(name, 'replace them or drop these rows')}."
     )
 
 
@@ -286,6 +302,13 @@ def _advice(name: str) -> str:
 def _listed(names: list[str]) -> str:
     """Join the first names."""
     return ", ".join(names[:N_NAMED]) + (", ..." if len(names) > N_NAMED else "")
+
+
+def _length(part: Any) -> str:
+    """Return the length or the shape of an element of a list."""
+    if hasattr(part, "shape"):
+        return str(tuple(part.shape))
+    return str(len(part)) if hasattr(part, "__len__") else "a number"
 
 
 def _shortened(cell: Any) -> str:

@@ -146,12 +146,12 @@ class Standardizer:
     def _refuse(self, values: NDArray[Any], standardised: NDArray[Any]) -> None:
         """Raise a ValueError that names the column of the largest standardised value."""
         at = np.unravel_index(np.argmax(np.abs(standardised)), standardised.shape)
-        column = at[-1] if self.columns is None else self.columns[at[-1]]
+        column = int(at[-1]) if self.columns is None else self.columns[at[-1]]
         raise ValueError(
             f"{self.name} must hold numbers within {MAX_STANDARDISED:.1e} standard deviations of "
             "the training mean of their column; with standardize=False, of at most that size. Got "
-            f"{float(values[at]):.3g} in column {column!r} (row {at[0]}) instead; if it stands "
-            "for a missing value, impute it or drop the row, else change the unit."
+            f"{float(values[at]):.3g} in column {column!r} instead; if it stands for a missing "
+            "value, impute it or drop the row, else change the unit."
         )
 
     def inverse_transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

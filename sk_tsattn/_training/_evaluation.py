@@ -141,6 +141,8 @@ def null_model_loss(net: NeuralNet, windows: WindowDataset) -> float:
 def linear_model_loss(net: NeuralNet, training: WindowDataset, windows: WindowDataset) -> float:
     """Compute the loss on ``windows`` of ridge regression on a subsample of the training set."""
     indices = _evenly_spaced_indices(training, MAX_WINDOWS)
+    if len(indices) < 2:  # nothing to leave out for cross-validation
+        return null_model_loss(net, windows)
     y, weight = (values.cpu().numpy() for values in training.targets(indices))
     scaler = make_pipeline(MaxAbsScaler(), StandardScaler())  # windows may be unscaled, and huge
     # Not a step of the pipeline, which refuses weights if metadata routing is enabled.

@@ -142,7 +142,7 @@ def test_a_new_value_becomes_a_number_of_safe_size_or_is_refused_by_column(new, 
     except ValueError as error:
         message = str(error)
     if message:
-        assert "in column 'wind' (row 0)" in message
+        assert "in column 'wind' instead" in message
         assert abs(new) > 1e15 * seen
 
 
@@ -150,7 +150,7 @@ def test_a_value_in_a_row_that_is_not_used_is_not_refused():
     scaler = Standardizer(columns=["wind"])
     values = np.array([[1.0], [1e37]])
     scaler.transform(values, used=np.array([True, False]))
-    with pytest.raises(ValueError, match=r"Got 1e\+37 in column 'wind' \(row 1\) instead; if it"):
+    with pytest.raises(ValueError, match=r"Got 1e\+37 in column 'wind' instead; if it"):
         scaler.transform(values)
 
 
