@@ -13,7 +13,7 @@ import sk_tsattn  # noqa: E402
 
 project = "sk_tsattn"
 author = "The sk_tsattn developers"
-copyright = author  # noqa: A001 (the name that Sphinx reads)
+copyright = author
 release = version = sk_tsattn.__version__
 
 extensions = [
@@ -27,7 +27,13 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "auto_examples/**.ipynb", "auto_examples/**.py"]
+exclude_patterns = [
+    "_build",
+    "auto_examples/**.ipynb",
+    "auto_examples/**.py",
+    "auto_examples/sg_execution_times.rst",
+    "sg_execution_times.rst",
+]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 nitpicky = False
 
@@ -75,3 +81,15 @@ html_theme_options = {
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"
+
+
+def add_notes_heading(app, what, name, obj, options, lines):
+    """Put the shape and the source of a torch module under the heading that numpydoc expects."""
+    for number, line in enumerate(lines):
+        if line.startswith(("**Shape**", "**Source**")):
+            lines[number:number] = ["Notes", "-----"]
+            return
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", add_notes_heading, priority=400)

@@ -33,6 +33,7 @@ LAYERS = [
     {"_param_validation"},
     {"_training"},
     {"_regressor"},
+    {"_backtest"},
     {""},  # the package's own __init__.py
 ]
 # Parameters whose values the estimator leaves to others: torch and check_random_state.
@@ -134,7 +135,7 @@ def test_data_sets_stand_alone():
 
 def test_only_the_network_and_its_training_know_torch():
     places = {place[0] for place in importers("torch")}
-    assert places == {"attention", "_data", "_training"}
+    assert places == {"_random", "attention", "_data", "_training"}
 
 
 def test_only_the_training_knows_skorch():

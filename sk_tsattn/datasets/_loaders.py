@@ -54,6 +54,7 @@ def load_beijing_pm25(
         index : DatetimeIndex of shape (43800 - horizon,)
             Hour of the row, at which the forecast is made.
         feature_names, target_names : list of str
+            Names of the columns.
         frame : DataFrame of shape (43800 - horizon, 12), or None
             ``data`` and ``target`` side by side, with ``as_frame=True``.
         DESCR : str
@@ -151,6 +152,7 @@ def load_appliances_energy(
         index : DatetimeIndex of shape (19735 - horizon,)
             Time of the row, at which the forecast is made.
         feature_names, target_names : list of str
+            Names of the columns.
         frame : DataFrame of shape (19735 - horizon, 29), or None
             ``data`` and ``target`` side by side, with ``as_frame=True``.
         DESCR : str
@@ -222,6 +224,7 @@ def load_bike_sharing(*, horizon: int = 1, return_X_y: bool = False, as_frame: b
         index : DatetimeIndex of shape (17544 - horizon,)
             Hour of the row, at which the forecast is made.
         feature_names, target_names : list of str
+            Names of the columns.
         frame : DataFrame of shape (17544 - horizon, 14), or None
             ``data`` and ``target`` side by side, with ``as_frame=True``.
         DESCR : str
@@ -302,6 +305,7 @@ def load_gas_furnace(*, horizon: int = 1, return_X_y: bool = False, as_frame: bo
         index : TimedeltaIndex of shape (296 - horizon,)
             Time of the row since the first one; the source gives no date.
         feature_names, target_names : list of str
+            Names of the columns.
         frame : DataFrame of shape (296 - horizon, 3), or None
             ``data`` and ``target`` side by side, with ``as_frame=True``.
         DESCR : str
