@@ -197,7 +197,8 @@ class AttentionDisplay:
             Position in ``X`` of the sample that kind ``"sample"`` draws; -1 is the last.
 
         groups : array-like of shape (n_samples,) or None, default=None
-            Series of each row of ``X``.
+            Series of each row of ``X``, for an estimator that was fitted with them. Not needed
+            if ``X`` has a MultiIndex (series, time).
 
         feature_names : sequence of str or None, default=None
             Names of the features. None takes ``feature_names_in_``, else numbers.

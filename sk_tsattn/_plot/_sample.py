@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils import Bunch
 
 from .._data._checks import is_int
 from ..attention._kinds import ATTENTION_KINDS
+from ..exceptions import HistoryWarning
 from ._labels import feature_labels, label_steps, percent, set_title
 from ._style import INK, color_map, figure_width, most_attended, new_axes, size_of
 
@@ -72,8 +74,10 @@ def sample_of(
             f"{len(np.asarray(y))} instead."
         )
     position = range(n_samples)[position]
-    series, times = estimator._window_of(X, position, groups)
-    prediction = estimator.predict(X, groups=groups)[position]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HistoryWarning)  # attention_weights has warned
+        series, times = estimator._window_of(X, position, groups)
+        prediction = estimator.predict(X, groups=groups)[position]
     title = f"{_label_of(X, position)}: predicted {_format(prediction)}"
     if y is not None:
         title += f", true {_format(np.asarray(y)[position])}"

@@ -119,7 +119,8 @@ def cut_windows(
             "windows of shape (n_samples, n_timesteps, n_features) with make_windows and fit on "
             "those."
         )
-    windows = found._lay_out(X, groups)
+    with without_history_warnings():  # short windows are left out
+        windows = found._lay_out(X, groups)
     rows = np.flatnonzero(windows.complete())
     values, _ = windows.take(rows, np.arange(1 - windows.lookback, 1))
     return found, values, rows
@@ -127,7 +128,7 @@ def cut_windows(
 
 @contextmanager
 def without_history_warnings() -> Iterator[None]:
-    """Ignore the HistoryWarning of a prediction that is made a second time."""
+    """Ignore a HistoryWarning that does not apply, or was given before in the same call."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HistoryWarning)
         yield
