@@ -84,7 +84,7 @@ def faithfulness(
         Of shape (n_samples, n_timesteps, n_features), (n_timesteps, n_features) (the same for all
         windows), (n_samples, n_timesteps), (n_timesteps,), (n_samples, n_features) or
         (n_features,); with three dimensions any axis may have length 1. None asks the estimator:
-        its attention on cells where its mode has it, else on steps or features. Steps and features
+        its attention on cells if its mode defines it, else on steps or features. Steps and features
         are removed whole.
 
     n_steps : int, default=10
@@ -137,7 +137,7 @@ def faithfulness(
         - ``areas``, DataFrame indexed by (order, kind): ``area`` between the curve and ``error``,
           the mean excess error over all fractions, with its interval ``low``, ``high``; and its
           ``difference`` to the random order with ``difference_low``, ``difference_high``, from
-          resamples that both orders share. Attention is faithful where the difference is above
+          resamples that both orders share. Attention is faithful if the difference is above
           zero for comprehensiveness, and below zero for sufficiency, including its interval;
         - ``error``, float: the error where nothing is removed;
         - ``over``, ``"cell"``, ``"time"`` or ``"feature"``: what is removed.
@@ -195,8 +195,11 @@ def faithfulness(
     check_int(block_length, "block_length", 1)
     check_confidence(confidence)
     if np.ndim(X) == 2:
+        n_rows = len(X)
         estimator, X, rows = cut_windows(estimator, X, groups)
         y = take(y, rows)
+        if attention is not None and np.shape(attention)[0] == n_rows:  # of each row
+            attention = take(attention, rows)
     X = check_windows(X)
     if X.ndim != 3 or len(X) < 2:
         raise ValueError(

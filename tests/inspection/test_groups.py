@@ -126,8 +126,10 @@ def test_faithfulness_of_rows_is_that_of_their_complete_windows(by_groups, rows,
     complete = target[4 * (LOOKBACK - 1) :]
     expected = faithfulness(by_groups, windows, complete, **options)
     pd.testing.assert_frame_equal(found.areas, expected.areas)
-    attention = found.areas.loc[("attention", "comprehensiveness")]
-    assert attention["difference"] > 0
+    assert found.areas.loc[("attention", "comprehensiveness"), "difference"] > 0
+    weights = by_groups.attention_weights(rows, groups=GROUPS).cell
+    given = faithfulness(by_groups, rows, target, groups=GROUPS, attention=weights, **options)
+    pd.testing.assert_frame_equal(given.areas, expected.areas)
 
 
 def test_attention_for_faithfulness_of_rows_may_be_given_for_all_windows(by_groups, rows, target):
