@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._random import generator
 from ._scaling import Standardizer
 from ._windows import Windows
 
@@ -91,7 +92,7 @@ class Batches:
         Windows in a batch; the last one may have fewer.
 
     shuffle : bool, default=False
-        Draw a new order each time, from torch's global generator. A single batch has none.
+        Draw a new order each time, from the fit's generator. A single batch has none.
     """
 
     def __init__(self, dataset, batch_size, shuffle=False):
@@ -101,6 +102,6 @@ class Batches:
 
     def __iter__(self):
         n = len(self.dataset)
-        order = torch.randperm(n) if self.shuffle else torch.arange(n)
+        order = torch.randperm(n, generator=generator()) if self.shuffle else torch.arange(n)
         for which in order.split(self.batch_size):
             yield self.dataset.batch(which), self.dataset.targets(which)

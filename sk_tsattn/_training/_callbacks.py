@@ -11,7 +11,8 @@ from skorch.callbacks import Callback
 # skorch depends on tqdm, and draws its own progress bar with it.
 from tqdm import tqdm
 
-from ._schedule import Schedule
+from ._schedule import PHASES, Schedule
+from ._stopping import StopTraining
 
 
 class EpochListener(Protocol):
@@ -37,12 +38,19 @@ class EpochReport(Callback):  # type: ignore[misc] # skorch is untyped
 
     bar : str or None
         Title of the progress bar; None for no bar.
+
+    Attributes
+    ----------
+    n_complete : int
+        Number of epochs so far.
     """
 
     def __init__(self, n_epochs: int, listener: EpochListener, bar: str | None) -> None:
         self.n_epochs = n_epochs
         self.listener = listener
         self.bar = bar
+        self.n_complete = 0
+        self.bar_: Any = None
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Open the progress bar."""
@@ -54,6 +62,7 @@ class EpochReport(Callback):  # type: ignore[misc] # skorch is untyped
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Record the learning rate, draw the bar, notify the listener, and stop if it asks to."""
+        self.n_complete += 1
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         if self.bar_:
             row = net.history[-1]
@@ -61,9 +70,9 @@ class EpochReport(Callback):  # type: ignore[misc] # skorch is untyped
             self.bar_.set_postfix({k: f"{row[k]:.4g}" for k in losses}, refresh=False)
             self.bar_.update()
         if self.listener.end_epoch():
-            raise KeyboardInterrupt  # how a skorch callback ends training
+            raise StopTraining
 
-    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+    def close(self) -> None:
         """Close the progress bar."""
         if self.bar_:
             self.bar_.close()
@@ -85,7 +94,7 @@ class StopWhen(Callback):  # type: ignore[misc] # skorch is untyped
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Stop if the condition holds."""
         if self.condition():
-            raise KeyboardInterrupt
+            raise StopTraining
 
 
 class ScheduleCallback(Callback):  # type: ignore[misc] # skorch is untyped
@@ -114,8 +123,8 @@ class ScheduleCallback(Callback):  # type: ignore[misc] # skorch is untyped
         self._scale_lr(net, self.schedule.step_size)
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Record the phase and the penalty."""
-        net.history.record("phase", self.schedule.phase)
+        """Record the phase, as a number, which all of skorch's loggers take, and the penalty."""
+        net.history.record("phase", PHASES.index(self.schedule.phase))
         net.history.record("penalty", self.schedule.network.gate.penalty)
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:

@@ -11,14 +11,22 @@ def resolve_device(device: str) -> str:
     Raises
     ------
     ValueError
-        If torch does not know the device.
+        If torch does not know the device, or cannot compute on it here.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return str(torch.device(device))
+        name = str(torch.device(device))
     except (RuntimeError, TypeError) as error:
         raise ValueError(
             "The 'device' parameter must be \"auto\" or a device as torch names it, such as "
             f'"cpu" or "cuda:0". Got {device!r} instead.'
         ) from error
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            "The 'device' parameter must be a device that torch can compute on here. Got "
+            f'{device!r} instead, which is not available; set device="auto" or device="cpu".'
+        ) from error
+    return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from skorch import NeuralNet
@@ -9,8 +10,10 @@ from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 
 from .._data._batches import WindowDataset
+from .._random import random_numbers
 from ._averaging import Average
 from ._callbacks import EpochListener, EpochReport, ScheduleCallback, StopWhen
+from ._convergence import DivergenceCheck, check_convergence
 from ._evaluation import (
     close_gates,
     evaluate,
@@ -23,8 +26,26 @@ from ._evaluation import (
 from ._inference import flatten_recurrent_weights
 from ._interchange import find_interchangeable
 from ._penalty import gating_penalty, has_penalty, penalty_range
-from ._random import seeded
 from ._schedule import Schedule
+from ._stopping import StopTraining, is_raised_by_callback
+from ._threads import use_one_thread_after_fork
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The end of a training.
+
+    Parameters
+    ----------
+    best_epoch : int
+        The epoch of the weights that the net now has, counted from 1 over the net's whole life.
+
+    interrupted : KeyboardInterrupt or None
+        The user's interruption, to be raised again. The net has the best weights so far.
+    """
+
+    best_epoch: int
+    interrupted: KeyboardInterrupt | None
 
 
 def train(
@@ -40,7 +61,7 @@ def train(
     seed: int,
     phases: bool = True,
     tolerance: float = 0.0,
-) -> int:
+) -> TrainingResult:
     """Train for at most ``n_epochs`` more epochs, and restore the best state.
 
     Parameters
@@ -80,15 +101,29 @@ def train(
 
     Returns
     -------
-    best_epoch : int
-        The epoch of the weights that the net now has, counted from 1 over the net's whole life.
+    result : TrainingResult
+
+    Raises
+    ------
+    ValueError
+        If the loss is not finite. The weights of the net are then of no use.
+
+    KeyboardInterrupt
+        If the user interrupts training before the end of its first epoch.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the net is worse than predicting the mean, unless ``phases`` is False.
     """
+    use_one_thread_after_fork()
     callbacks = net.callbacks_
     n_before = len(net.history)
     # Directly after skorch's record of the losses: if a later callback stops training, the report
     # and the best epoch have seen the epoch.
     position = 1 + [name for name, _ in callbacks].index("valid_loss")
-    first = [("epoch_report", EpochReport(n_epochs, listener, bar))]
+    report = EpochReport(n_epochs, listener, bar)
+    first = [("divergence", DivergenceCheck()), ("epoch_report", report)]
     last = []
     schedule = best = None
     if has_penalty(net.module_):
@@ -100,31 +135,59 @@ def train(
             schedule = _make_schedule(
                 net, training, validation if stopping else None, n_epochs, patience, tolerance
             )
-            first.insert(0, ("schedule", ScheduleCallback(schedule)))
+            first.insert(1, ("schedule", ScheduleCallback(schedule)))
             last.append(("done", StopWhen(lambda: schedule.done)))
     elif stopping:
         best = EarlyStopping("valid_loss", patience=-1, threshold=0, load_best=True)
         best.sink = _silent
-        first.insert(0, ("best_epoch", best))
+        first.insert(1, ("best_epoch", best))
         last.append(("patience", StopWhen(lambda: best.misses_ >= patience)))
     net.callbacks_ = [*callbacks[:position], *first, *callbacks[position:], *last]
     net.train_split = None if validation is None else predefined_split(validation)
     flatten_recurrent_weights(net.module_)
     try:
-        with seeded(seed, net.device):
-            net.partial_fit(training, y=None, epochs=n_epochs)
+        with random_numbers(seed):
+            interrupted = _run_epochs(net, training, n_epochs, report)
     finally:
+        report.close()
         net.callbacks_ = callbacks
         net.train_split = None
         if schedule is not None:
             schedule.finish()
         net.module_.eval()
-        for epoch in net.history:  # the losses of all batches would outweigh the net in a pickle
-            epoch["batches"] = []
-    if schedule is not None and schedule.incumbent is not None:
-        return n_before + schedule.incumbent.epoch
-    epoch: int = net.history[-1, "epoch"] if best is None else best.best_epoch_
-    return epoch
+        for row in net.history:  # the losses of all batches would outweigh the net in a pickle
+            row["batches"] = []
+    if phases:
+        check_convergence(net, training, validation)
+    best_epoch = n_before + report.n_complete
+    if best is not None:
+        best_epoch = best.best_epoch_
+    elif schedule is not None and schedule.incumbent is not None:
+        best_epoch = n_before + schedule.incumbent.epoch
+    return TrainingResult(best_epoch, interrupted)
+
+
+def _run_epochs(
+    net: NeuralNet, training: WindowDataset, n_epochs: int, report: EpochReport
+) -> KeyboardInterrupt | None:
+    """Run skorch's training loop; return the user's interruption, if there is one.
+
+    In place of skorch's ``partial_fit``, which ignores an interruption.
+    """
+    n_before = len(net.history)
+    interrupted = None
+    net.notify("on_train_begin", X=training, y=None)
+    try:
+        net.fit_loop(training, None, epochs=n_epochs)
+    except StopTraining:
+        pass
+    except KeyboardInterrupt as error:
+        interrupted = None if is_raised_by_callback(error) else error
+        if not report.n_complete:
+            raise
+        del net.history[n_before + report.n_complete :]  # an epoch that is not complete
+    net.notify("on_train_end", X=training, y=None)
+    return interrupted
 
 
 def _make_schedule(

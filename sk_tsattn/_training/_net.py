@@ -13,7 +13,8 @@ from torch import nn
 from .._data._batches import INFERENCE_BATCH, Batches
 from ..attention._network import build_network
 from ._loss import WeightedLoss
-from ._random import seeded
+from ._random import initial_weights
+from ._schedule import PHASES
 
 # Options of skorch that net_params must not set, and what to do instead.
 RESERVED = {
@@ -120,7 +121,7 @@ def make_net(
         **options,
     )
     try:
-        with seeded(seed, device):
+        with initial_weights(seed):
             net.initialize()
     except (TypeError, ValueError) as error:
         if "unexpected argument" not in str(error) or not net_params:
@@ -149,6 +150,11 @@ def change_net(net: NeuralNet, **options: Any) -> None:
 
 def history(net: NeuralNet) -> list[dict[str, Any]]:
     """Return what skorch recorded of each epoch, as rows of a DataFrame."""
-    return [
-        {HISTORY_COLUMNS[k]: row[k] for k in HISTORY_COLUMNS if k in row} for row in net.history
+    rows = [
+        {name: row[key] for key, name in HISTORY_COLUMNS.items() if key in row}
+        for row in net.history
     ]
+    for row in rows:
+        if "phase" in row:
+            row["phase"] = PHASES[row["phase"]]
+    return rows

@@ -1,17 +1,46 @@
-"""Random numbers of a fit."""
+"""Initial weights drawn from a generator of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from .._random import generator, random_numbers
 
 
 @contextmanager
-def seeded(seed: int, device: str) -> Iterator[None]:
-    """Seed torch inside a ``with`` block, and restore its random state afterwards."""
-    cuda = torch.device(device).type == "cuda"
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if cuda else []):
-        torch.manual_seed(seed)
+def initial_weights(seed: int) -> Iterator[None]:
+    """Seed all that torch draws inside a ``with`` block, without its global generator.
+
+    The constructors of torch's layers cannot be given a generator.
+    """
+    with random_numbers(seed), _OwnGenerator():
         yield
+
+
+class _OwnGenerator(TorchDispatchMode):  # type: ignore[misc] # torch leaves it untyped
+    """Let every random operation of the present thread draw from the fit's own generator."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        draws, func = _with_generator(func)
+        if draws and kwargs.get("generator") is None:
+            device = args[0].device if isinstance(args[0], torch.Tensor) else kwargs.get("device")
+            kwargs["generator"] = generator(device or "cpu")
+        return func(*args, **kwargs)
+
+
+def _with_generator(func: Any) -> tuple[bool, Callable[..., Any]]:
+    """Return whether an operation takes a generator, and its overload that does."""
+    if any(argument.name == "generator" for argument in func._schema.arguments):
+        return True, func
+    packet = func.overloadpacket
+    if func._overloadname == "default" and "generator" in packet.overloads():
+        return True, packet.generator
+    return False, func

@@ -13,6 +13,16 @@ from ._evaluation import Evaluation
 from ._penalty import MAX_PENALTY, penalty_range
 from ._refinement import IMPROVEMENT, Refinement, Steps
 
+# In the order of training, from the second on as far as there is something to do.
+PHASES = (
+    "warm-up",
+    "penalty ramp",
+    "path",
+    "candidate refit",
+    "group expansion",
+    "refit",
+    "pruning",
+)
 # Optimisation steps between two evaluations: at least the first number and a number of epochs, at
 # most a fraction of the whole training. After a warm-up that leaves a high loss, the second number
 # is the least, which makes the later phases shorter; with a low loss, shorter phases leave gates
