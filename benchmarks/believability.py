@@ -1,16 +1,16 @@
-"""Does attention point at what drives the target, and do post-hoc methods do better?
+"""Does attention identify the cells that determine the target, compared with post-hoc methods?
 
-Windows are made from known cells (``sk_tsattn.datasets.make_*``), each model learns them with the
-estimator's defaults, and its attention on new windows of the same draw is held against the truth.
-Beside the mechanisms stand the plain LSTM of the same size (``attention_mode=None``), and methods
-that explain it from outside. Prints a row for each task, mechanism and mode: medians over seeds,
-which are drawn anew at each run, unless one is given. A seed draws the data and the weights.
+The models are fitted with the estimator's defaults to synthetic tasks with known driving cells
+(``sk_tsattn.datasets.make_*``). Their attention on new windows is compared with the truth, and so
+are post-hoc explanations of the plain LSTM of the same size (``attention_mode=None``). Prints a row
+for each task, mechanism and mode: medians over seeds, which each run samples anew unless ``--seed``
+is given. A seed determines the data and the initial weights.
 
-    python benchmarks/believability.py --bars --jobs 2                   # the standard suite: hours
+    python benchmarks/believability.py --check --jobs 2            # the standard suite: hours
     python benchmarks/believability.py --attention dense imv --modes both --tasks a bn
     python benchmarks/believability.py --attention bahdanau --tasks standard sizes --jobs 2
 
-Post-hoc methods need captum: ``pip install ".[benchmark]"``, or ``--post-hoc`` with nothing behind.
+Post-hoc methods need captum: ``pip install ".[benchmark]"``, or ``--post-hoc`` without a method.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 from post_hoc import METHODS, NEED_CAPTUM
-from scores import agreement, auroc, average_precision, mass
+from scores import auroc, average_precision, relevance_mass, stability
 from sklearn.metrics import r2_score
 
 from sk_tsattn import AttentionLSTMRegressor
@@ -43,12 +43,12 @@ from sk_tsattn.datasets import (
 
 PLAIN = "plain LSTM"
 MODES = ("both", "time", "feature")
-# What the cells that only tell where to look count as, in the order of a record's values.
-MARKERS = ("false", "left out", "true")
+# How markers (cells that only select a driving cell) count, in the order of a record's values.
+MARKERS = ("irrelevant", "excluded", "relevant")
 
 
 class Task(NamedTuple):
-    """Windows with known drivers: a generator, its options, and how many windows to learn from."""
+    """Synthetic task: a generator, its options, and the number of training windows."""
 
     make: object
     options: dict
@@ -70,7 +70,7 @@ BASE = {
 
 
 def vary(task, n_samples=None, **options):
-    """Make the same task with other options."""
+    """Return the same task with other options."""
     return task._replace(options=task.options | options, n_samples=n_samples)
 
 
@@ -81,7 +81,7 @@ SUITES = {
     "autocorrelated": {
         f"{name}-ar": vary(task, autocorrelation=0.7)
         for name, task in (BASE | NOISY).items()
-        if task.make is not make_decoys  # which are so anyway
+        if task.make is not make_decoys  # which are autocorrelated anyway
     },
     "sizes": {
         f"{name}-{n}": vary(task, n)
@@ -92,13 +92,13 @@ SUITES = {
         "e-wide": vary(BASE["e"], **WIDE),
         "en-wide": vary(BASE["e"], **WIDE, noise=1.0),
     },
-    "nothing": {"nothing": BASE["a"]._replace(has_truth=False)},
+    "noise": {"noise": BASE["a"]._replace(has_truth=False)},
 }
 TASKS = {name: task for suite in SUITES.values() for name, task in suite.items()}
 
 
-def draw(task, n_samples, n_test, seed):
-    """Draw windows to learn from, then to test on: X, y, and drivers without and with markers."""
+def sample(task, n_samples, n_test, seed):
+    """Return training and test set: X, y, and drivers without and with markers."""
     n_samples = task.n_samples or n_samples
     options = {"n_samples": n_samples + n_test, "random_state": seed, **task.options}
     X, y, drivers = task.make(**options)
@@ -110,9 +110,9 @@ def draw(task, n_samples, n_test, seed):
 
 
 def scores_of(weights, drivers, marked):
-    """Score weights ``{axis: (n, ...)}``: ``{score: one value for each of MARKERS}``.
+    """Return ``{score: [a value for each of MARKERS]}`` of weights ``{axis: (n, ...)}``.
 
-    Cells that only tell where to look are scored in three ways. Without such cells all are equal.
+    Without markers, the three values are equal.
     """
     found = {}
     for axis, values in weights.items():
@@ -123,31 +123,31 @@ def scores_of(weights, drivers, marked):
             )[: len(values)]
             for cells in (drivers, marked)
         )
-        for name, score in (("AUROC", auroc), ("AP", average_precision), ("mass", mass)):
+        for name, score in (("AUROC", auroc), ("AP", average_precision), ("mass", relevance_mass)):
             values_of_samples = [
                 score(flat, false),
-                score(flat, false, left_out=true & ~false),
+                score(flat, false, excluded=true & ~false),
                 score(flat, true),
             ]
-            found[f"{axis} {name}"] = [mean_of_told(v) for v in values_of_samples]
+            found[f"{axis} {name}"] = [mean_of_defined(v) for v in values_of_samples]
     return found
 
 
-def mean_of_told(values):
-    """Average over the windows that have a value: not where all weight is on what is left out."""
-    told = values[~np.isnan(values)]
-    return float(told.mean()) if len(told) else float("nan")
+def mean_of_defined(values):
+    """Average over the windows with a defined score: some weight is not on excluded cells."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
-def shares(importance):
-    """Give the cells' shares of a window's importance, (n, T, F); a window without any is even."""
+def fractions(importance):
+    """Return importances that sum to 1 in each window, (n, T, F); uniform if all are 0."""
     total = importance.sum(axis=(1, 2), keepdims=True)
-    even = np.full(importance.shape, 1 / importance[0].size)
-    return np.divide(importance, total, out=even, where=total > 0)
+    uniform = np.full(importance.shape, 1 / importance[0].size)
+    return np.divide(importance, total, out=uniform, where=total > 0)
 
 
 def fit(attention, mode, X, y, seed, max_epochs):
-    """Fit an estimator with its defaults, but for what is asked; return it and its CPU seconds."""
+    """Return an estimator fitted with its other defaults, and the CPU seconds of the fit."""
     options = {} if attention == PLAIN else {"attention": attention}
     if max_epochs is not None:
         options["max_epochs"] = max_epochs
@@ -158,11 +158,11 @@ def fit(attention, mode, X, y, seed, max_epochs):
 
 
 def run(name, seed, options):
-    """Fit the plain LSTM and all mechanisms, in turns; yield a record of each."""
+    """Fit the plain LSTM and all mechanisms; yield a record of each."""
     torch.set_num_threads(1)
     task = TASKS[name]
-    (X, y, _, _), (X_test, y_test, *truth) = draw(task, options.n_samples, options.n_test, seed)
-    fit(PLAIN, None, X[:100], y[:100], seed, max_epochs=1)  # what only the first fit has to pay
+    (X, y, _, _), (X_test, y_test, *truth) = sample(task, options.n_samples, options.n_test, seed)
+    fit(PLAIN, None, X[:100], y[:100], seed, max_epochs=1)  # costs of the first fit only
 
     plain, plain_seconds = fit(PLAIN, None, X, y, seed, options.max_epochs)
     base = {"task": name, "seed": seed}
@@ -174,7 +174,7 @@ def run(name, seed, options):
         start = time.process_time()
         importance = METHODS[method](plain, X_test, y_test, seed)
         seconds = time.process_time() - start
-        cell = shares(importance)
+        cell = fractions(importance)
         weights = {"cell": cell, "time": cell.sum(axis=2), "feature": cell.sum(axis=1)}
         if X.shape[2] == 1:
             weights = {"time": weights["time"]}
@@ -206,24 +206,24 @@ def run(name, seed, options):
 
 
 def pairs(mechanisms, modes, n_features):
-    """List the mechanisms and modes to run; with one feature, over time alone."""
+    """List the mechanisms and modes to run; with one feature, only over time."""
     if n_features == 1:
         modes = ("time",)
     return [(a, m) for a in mechanisms for m in modes if m in ATTENTION_MECHANISMS[a]]
 
 
 def matching_mode(task):
-    """Name the mode that fits the task: cells, or steps where there is one feature."""
+    """Return the mode of the thresholds: both, or time if the task has one feature."""
     return "time" if task.options.get("n_features") == 1 else "both"
 
 
 def finest(record):
-    """Name the finest axis that the record's weights have."""
+    """Return the finest axis of the record's weights."""
     return next(iter(record["summary"]), None) if "summary" in record else None
 
 
-def values_of(records, score, markers="true"):
-    """Collect a score of each seed; ``markers`` says what markers count as."""
+def values_of(records, score, markers="relevant"):
+    """Return the score of each seed; ``markers`` is one of MARKERS."""
     values = [r[score] for r in records if r.get(score) is not None]
     return [v[MARKERS.index(markers)] if isinstance(v, list) else v for v in values]
 
@@ -236,25 +236,26 @@ def shown(value, digits=3):
     return "-" if value is None or np.isnan(value) else f"{value:.{digits}f}"
 
 
-def agreement_of(records, axis, **how):
-    return agreement([r["summary"][axis] for r in records if axis in r.get("summary", {})], **how)
+def stability_of(records, axis, **how):
+    return stability([r["summary"][axis] for r in records if axis in r.get("summary", {})], **how)
 
 
 def scores_cell(records, score, has_markers):
-    """Show a score's median; where there are markers, one for each of MARKERS."""
-    ways = MARKERS if has_markers else ("true",)
+    """Format the median of a score; with markers, one for each of MARKERS."""
+    ways = MARKERS if has_markers else ("relevant",)
     medians = [shown(median(values_of(records, score, markers))) for markers in ways]
     return " / ".join(medians) if set(medians) != {"-"} else "-"
 
 
 HEADER = (
     "| task | attention | mode | R2 | cell AUROC | cell AP | time AUROC | time AP | feature AUROC "
-    "| feature AP | mass | agreement | Pearson | of cells | gates | epochs | seconds | ratio |"
+    "| feature AP | relevance mass | stability | Pearson | of cells | gates | epochs | seconds "
+    "| ratio |"
 )
 
 
 def row(records):
-    """Give the table's row of one task, mechanism and mode."""
+    """Return the row of one task, mechanism and mode in the table."""
     first = records[0]
     has_markers = TASKS[first["task"]].has_markers
     axis = finest(first)
@@ -272,9 +273,9 @@ def row(records):
     ]
     cells.append(scores_cell(records, f"{axis} mass", has_markers))
     cells += [
-        shown(agreement_of(records, overall)),
-        shown(agreement_of(records, overall, ranks=False)),
-        shown(agreement_of(records, "cell")),
+        shown(stability_of(records, overall)),
+        shown(stability_of(records, overall, ranks=False)),
+        shown(stability_of(records, "cell")),
         shown(median(values_of(records, "gates"))),
         shown(median(values_of(records, "epochs")), 0),
         shown(median(values_of(records, "seconds")), 1),
@@ -283,11 +284,11 @@ def row(records):
     return "| " + " | ".join(cells) + " |"
 
 
-def bars(name, groups, default):
-    """Hold the default mechanism against what it must reach, in the mode that fits the task.
+def thresholds(name, groups, default):
+    """Compare the default mechanism with the acceptance thresholds, in the mode of the task.
 
-    Yields ``(bar, reached, worst, passed)``: the median over seeds, which the bar is for, and the
-    worst seed. ``groups`` is ``{(attention, mode): records}``.
+    Yields ``(threshold, median, worst, passed)``. The threshold applies to the median over seeds;
+    ``worst`` is the worst seed. ``groups`` is ``{(attention, mode): records}``.
     """
     task = TASKS[name]
     own = groups.get((default, matching_mode(task)))
@@ -302,29 +303,29 @@ def bars(name, groups, default):
     least_auroc, least_mass = (0.95, 0.8) if noisy else (0.99, 0.9)
     explained = {m: r for (m, mode), r in groups.items() if mode == "post hoc"}
 
-    def at_least(bar, least, values):
-        return bar, median(values), min(values), bool(median(values) >= least)
+    def at_least(threshold, least, values):
+        return threshold, median(values), min(values), bool(median(values) >= least)
 
-    # A mechanism that reads the marker is right to show it: it is not held against it.
-    for markers in ("left out", "true") if task.has_markers else ("true",):
+    # A mechanism that uses the marker is right to show it: markers never count as irrelevant.
+    for markers in ("excluded", "relevant") if task.has_markers else ("relevant",):
         note = f", markers {markers}" if task.has_markers else ""
         aurocs = values_of(own, f"{axis} AUROC", markers)
         yield at_least(f"{axis} AUROC >= {least_auroc}{note}", least_auroc, aurocs)
         masses = values_of(own, f"{axis} mass", markers)
-        yield at_least(f"mass >= {least_mass}{note}", least_mass, masses)
+        yield at_least(f"relevance mass >= {least_mass}{note}", least_mass, masses)
         if explained:
             rivals = {
                 m: median(values_of(r, f"{axis} AUROC", markers)) for m, r in explained.items()
             }
             best = max(rivals, key=rivals.get)
-            # What the table shows is compared: a tie in three digits is a tie.
-            bar = f"{axis} AUROC >= {rivals[best]:.3f} of {best}{note}"
-            yield at_least(bar, round(rivals[best], 3) - 0.0005, aurocs)
+            # Compared as printed: equal in three digits is a tie.
+            threshold = f"{axis} AUROC >= {rivals[best]:.3f} of {best}{note}"
+            yield at_least(threshold, round(rivals[best], 3) - 0.0005, aurocs)
 
     r2 = values_of(own, "R2")
     if noisy:
         least = median(values_of(groups[PLAIN, "-"], "R2"))
-        yield bar_above(f"R2 > {least:.3f} of the {PLAIN}", least, r2)
+        yield above(f"R2 > {least:.3f} of the {PLAIN}", least, r2)
     else:
         medians = {
             " ".join(key): median(values_of(r, "R2"))
@@ -335,12 +336,12 @@ def bars(name, groups, default):
         yield at_least(f"R2 >= {medians[best]:.3f} of {best}, less 0.01", medians[best] - 0.01, r2)
 
     if "feature" in own[0]["summary"] and len(own) > 1:
-        reached = agreement_of(own, "feature")
-        yield "agreement >= 0.9", reached, reached, bool(reached >= 0.9)
+        reached = stability_of(own, "feature")
+        yield "stability >= 0.9", reached, reached, bool(reached >= 0.9)
 
 
-def bar_above(bar, bound, values):
-    return bar, median(values), min(values), bool(median(values) > bound)
+def above(threshold, bound, values):
+    return threshold, median(values), min(values), bool(median(values) > bound)
 
 
 def parse(arguments):
@@ -349,22 +350,32 @@ def parse(arguments):
     names = [*SUITES, *TASKS]
     add("--tasks", nargs="+", default=["standard"], metavar="NAME", choices=names,
         help=f"suites ({', '.join(SUITES)}) or tasks ({', '.join([*BASE, *NOISY])}, a-ar, a-300, "
-        "...; n is noise of the target's own variance)")  # fmt: skip
+        "...; n: noise with the variance of the target)")  # fmt: skip
     add("--attention", nargs="*", default=list(ATTENTION_MECHANISMS), choices=ATTENTION_MECHANISMS)
     add("--modes", nargs="+", default=MODES, choices=MODES)
     add("--post-hoc", nargs="*", default=list(METHODS), choices=METHODS)
-    add("--n-seeds", type=int, default=5, help="draws and fits of each, of which the median")
-    add("--n-samples", type=int, default=3000, help="windows to learn from; a-300 etc. have theirs")
-    add("--n-test", type=int, default=2000, help="new windows of the same draw")
-    add("--max-epochs", type=int, default=None, help="instead of the estimator's default")
-    add("--seed", type=int, default=None, help="of the seeds; None draws it")
-    add("--jobs", type=int, default=1, help="processes, of one thread each")
-    add("--bars", action="store_true",
-        help="hold the default mechanism, if it is run, against what it must reach")  # fmt: skip
-    add("--out", default=None, help="file to which a line of JSON is added for each fit")
+    add(
+        "--n-seeds",
+        type=int,
+        default=5,
+        help="runs, of which the median is printed (default: 5)",
+    )
+    add(
+        "--n-samples",
+        type=int,
+        default=3000,
+        help="training windows (default: 3000, or as the task says)",
+    )
+    add("--n-test", type=int, default=2000, help="test windows (default: 2000)")
+    add("--max-epochs", type=int, default=None, help="(default: the estimator's)")
+    add("--seed", type=int, default=None, help="seed of the seeds (default: random)")
+    add("--jobs", type=int, default=1, help="number of processes (default: %(default)s)")
+    add("--check", action="store_true",
+        help="compare the default mechanism with the acceptance thresholds")  # fmt: skip
+    add("--out", default=None, help="append a line of JSON for each fit to this file")
     options = parser.parse_args(arguments)
     if NEED_CAPTUM & set(options.post_hoc) and find_spec("captum") is None:
-        parser.error('captum is missing: pip install ".[benchmark]", or leave out post-hoc methods')
+        parser.error('captum is missing: pip install ".[benchmark]", or omit post-hoc methods')
     suites = [list(SUITES.get(name, [name])) for name in options.tasks]
     options.tasks = list(dict.fromkeys(itertools.chain(*suites)))
     return options
@@ -376,19 +387,17 @@ def main(arguments=None):
     seeds = np.random.default_rng(entropy).integers(2**31 - 1, size=options.n_seeds).tolist()
     default = AttentionLSTMRegressor().attention
 
+    print(f"medians of {options.n_seeds} seeds, --seed {entropy}; torch {torch.__version__}")
     print(
-        f"medians of {options.n_seeds} seeds drawn with --seed {entropy}; torch {torch.__version__}"
+        f"{options.n_samples} training windows unless the task has its own, "
+        f"{options.n_test} test windows; the default mechanism is {default!r}"
     )
     print(
-        f"{options.n_samples} windows to learn from unless the task says otherwise, "
-        f"{options.n_test} to test on; the default mechanism is {default!r}"
-    )
-    print(
-        "scores of each sample, averaged; markers count as false / are left out / count as true; "
-        "mass: of the finest weights; agreement: mean Spearman correlation (ties share their mean "
-        "rank) and Pearson's of feature_attention_ (in mode time, time_attention_) between seeds, "
-        "and Spearman's of attention_; gates: mean; seconds: CPU time of fit (post hoc: of the "
-        "explanation); ratio: to the plain LSTM's\n"
+        "scores: means over windows; markers count as irrelevant / excluded / relevant; relevance "
+        "mass: of the finest weights; stability: mean Spearman correlation (ties have the mean of "
+        "their ranks) and Pearson correlation of feature_attention_ (mode time: time_attention_) "
+        "across seeds, and Spearman correlation of attention_; gates: mean; seconds: CPU time of "
+        "fit (post hoc: of the explanation); ratio: relative to the plain LSTM\n"
     )
     print(HEADER)
     print("|" + "---|" * (HEADER.count("|") - 1), flush=True)
@@ -405,12 +414,12 @@ def main(arguments=None):
         if seed == seeds[-1]:
             for records_of_one in grouped(results[name]).values():
                 print(row(records_of_one), flush=True)
-    if options.bars and default in options.attention:
-        print_bars(results, default)
+    if options.check and default in options.attention:
+        print_thresholds(results, default)
 
 
 def one_job(name, seed, options):
-    """Run a task with a seed, and show on stderr how far it is."""
+    """Run a task with a seed, and print the progress on stderr."""
     records = []
     for record in run(name, seed, options):
         records.append(record)
@@ -427,14 +436,17 @@ def grouped(records):
     return groups
 
 
-def print_bars(results, default):
-    """Print a row for each bar of each task that the default mechanism was run on."""
-    print(f"\n| task | bar for {default!r}, on the median | reached | worst seed | |")
+def print_thresholds(results, default):
+    """Print a row for each acceptance threshold of each task."""
+    print(f"\n| task | threshold of {default!r} | median | worst seed | |")
     print("|---|---|---|---|---|")
     for name, records in results.items():
-        for bar, reached, worst, passed in bars(name, grouped(records), default):
+        for threshold, reached, worst, passed in thresholds(name, grouped(records), default):
             verdict = "PASS" if passed else "MISS"
-            print(f"| {name} | {bar} | {shown(reached)} | {shown(worst)} | {verdict} |", flush=True)
+            print(
+                f"| {name} | {threshold} | {shown(reached)} | {shown(worst)} | {verdict} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""What does each mechanism cost, and how well does it predict, in each attention mode?
+"""Cost and error of each attention mechanism, in each mode.
 
-Prints a row for each mechanism and mode: parameters; time of a training step (forward, backward and
-Adam's update, on one thread) against ``nn.LSTM`` of the same size, in turns with it; and the error
-on two shipped series (RMSE on the last fifth, trained on the four before) and on two synthetic
-tasks with known truth (share of the variance left unexplained on new windows). Seeds are drawn
-anew at each run, unless one is given.
+Prints a row for each mechanism and mode: number of parameters; time of a training step (forward,
+backward and update by Adam, on one thread) relative to ``nn.LSTM`` of the same size, measured in
+alternation; error on two real series (RMSE on the last fifth, trained on the rest) and on two
+synthetic tasks (unexplained fraction of the variance on new windows). Each run samples new seeds
+unless ``--seed`` is given.
 
     python benchmarks/mechanisms.py                                    # everything
-    python benchmarks/mechanisms.py --cost-only --only darnn imv retain    # the bars on speed
+    python benchmarks/mechanisms.py --cost-only --only darnn imv retain    # thresholds of speed
 """
 
 import argparse
@@ -17,6 +17,7 @@ import warnings
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score, root_mean_squared_error
 from torch import nn
 
@@ -30,13 +31,13 @@ from sk_tsattn.datasets import (
     make_switch,
 )
 
-# What a training step may cost at most, in steps of nn.LSTM.
-BARS = {"darnn": 3.5, "imv": 25.0, "retain": 2.5}
+# Acceptance thresholds: largest time of a training step, relative to nn.LSTM.
+THRESHOLDS = {"darnn": 3.5, "imv": 25.0, "retain": 2.5}
 B, T, F, H = 128, 10, 81, 64
 
 
 class PlainLSTM(nn.Module):
-    """The yardstick of cost: nothing but ``nn.LSTM`` and a linear head on its last state."""
+    """The reference of the cost: ``nn.LSTM`` and a linear head on its last state."""
 
     def __init__(self):
         super().__init__()
@@ -49,19 +50,19 @@ class PlainLSTM(nn.Module):
 
 
 def step_seconds(network, optimizer, X, y):
-    # CPU time of one thread: what else the machine does counts for little.
+    # CPU time of one thread, which depends little on other processes.
     start = time.process_time()
     optimizer.zero_grad()
     out = network(X)
-    # Gates that have a price give it beside the prediction, and are trained by both.
-    prediction, price = out if isinstance(out, tuple) else (out, torch.zeros(1))
-    (((prediction - y) ** 2).mean() + price.mean()).backward()
+    # Gates with an L0 penalty return it with the prediction; both are minimized.
+    prediction, penalty = out if isinstance(out, tuple) else (out, torch.zeros(1))
+    (((prediction - y) ** 2).mean() + penalty.mean()).backward()
     optimizer.step()
     return time.process_time() - start
 
 
 def cost(attention, mode, repeats):
-    """Number of parameters, and the ratio of the median step to that of nn.LSTM."""
+    """Return the number of parameters, and the median time of a step relative to nn.LSTM."""
     X, y = torch.randn(B, T, F), torch.randn(B, 1)
     network = build_network(
         attention=attention,
@@ -76,13 +77,13 @@ def cost(attention, mode, repeats):
     times = [
         [step_seconds(n, o, X, y) for n, o in zip(networks, optimizers, strict=True)]
         for _ in range(repeats + 3)
-    ][3:]  # the first steps allocate
+    ][3:]  # the first steps allocate memory
     plain, own = map(statistics.median, zip(*times, strict=True))
     return sum(p.numel() for p in network.parameters()), own / plain
 
 
 def series_rmse(X, y, test, *, lookback, **options):
-    """RMSE on the last ``test`` rows of a model of the rows before."""
+    """Return the RMSE on the last ``test`` rows of a model fitted to the rows before."""
     model = AttentionLSTMRegressor(lookback=lookback, **options).fit(X[:-test], y[:-test])
     return root_mean_squared_error(y[-test:], model.predict(X[-test:]))
 
@@ -124,34 +125,54 @@ TASKS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="*", default=list(ATTENTION_MECHANISMS))
-    parser.add_argument("--repeats", type=int, default=20, help="steps timed")
-    parser.add_argument("--n-seeds", type=int, default=3, help="fits of each, of which the median")
-    parser.add_argument("--seed", type=int, default=None, help="of the seeds; None draws it")
-    parser.add_argument("--cost-only", action="store_true")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        default=list(ATTENTION_MECHANISMS),
+        metavar="NAME",
+        choices=ATTENTION_MECHANISMS,
+        help="mechanisms (default: all)",
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=20, help="training steps to time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--n-seeds",
+        type=int,
+        default=3,
+        help="fits of each, of which the median is printed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=None, help="seed of the seeds (default: random)"
+    )
+    parser.add_argument("--cost-only", action="store_true", help="do not measure errors")
     options = parser.parse_args()
     torch.set_num_threads(1)
     entropy = np.random.SeedSequence(options.seed).entropy
     seeds = np.random.default_rng(entropy).integers(2**31 - 1, size=options.n_seeds).tolist()
     tasks = {} if options.cost_only else TASKS
 
-    print(f"cost: B={B} T={T} F={F} H={H}, one thread, torch {torch.__version__}, in nn.LSTM steps")
-    print(f"errors: median of {options.n_seeds} seeds drawn with --seed {entropy}\n")
+    print(
+        f"cost: B={B} T={T} F={F} H={H}, one thread, torch {torch.__version__}, relative to nn.LSTM"
+    )
+    print(f"errors: median of {options.n_seeds} seeds, --seed {entropy}\n")
     print("| attention | mode | parameters | cost | " + "".join(f"{name} | " for name in tasks))
     print("|---|---|---|---|" + "---|" * len(tasks))
     pairs = [("", None)] + [(a, m) for a in options.only for m in ATTENTION_MECHANISMS[a]]
     for attention, mode in pairs:
         chosen = {"attention": attention or "dense", "attention_mode": mode}
         n_parameters, ratio = cost(chosen["attention"], mode, options.repeats)
-        bar = f" (bar {BARS[attention]:g})" if attention in BARS else ""
+        threshold = f" (at most {THRESHOLDS[attention]:g})" if attention in THRESHOLDS else ""
         print(
-            f"| {attention or 'plain LSTM'} | {mode or '-'} | {n_parameters} | {ratio:.2f}{bar} | ",
+            f"| {attention or 'plain LSTM'} | {mode or '-'} | {n_parameters} "
+            f"| {ratio:.2f}{threshold} | ",
             end="",
             flush=True,
         )
         for run in tasks.values():
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
+                warnings.simplefilter("ignore", ConvergenceWarning)  # the error shows it
                 errors = [run(seed, **chosen) for seed in seeds]
             print(f"{statistics.median(errors):.3g} | ", end="", flush=True)
         print(flush=True)

@@ -1,9 +1,9 @@
-"""Methods that explain a fitted model from outside: what attention has to be held against.
+"""Post-hoc attribution methods, to which attention is compared.
 
-Each takes a fitted estimator, windows X (n, T, F) and their targets, and gives non-negative
-importances (n, T, F). Integrated gradients and occlusion come from captum and read the torch module
-on standardised windows, whose mean, 0, is what they replace a cell by; permutation importance comes
-from scikit-learn, reads ``predict`` alone, and says the same of every window.
+Each takes a fitted estimator, windows X (n, T, F) and their targets, and returns non-negative
+importances (n, T, F). Integrated gradients and occlusion are those of captum; they call the torch
+module on standardized windows, and their baseline is the mean, 0. Permutation importance is that of
+scikit-learn; it calls ``predict`` only, and is the same for every window.
 """
 
 import numpy as np
@@ -11,20 +11,20 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.inspection import permutation_importance
 
-# Windows that are predicted, at most, for an explanation: each cell needs its own. Windows of more
-# cells leave room for fewer of them.
+# Largest number of predictions for an explanation. Each cell needs one, so that the number of
+# explained windows decreases with their size.
 EVALUATIONS = {"explained": 100_000, "permuted": 400_000}
 FEWEST, MOST = 50, 2000
 N_STEPS = 50  # of the path of integrated gradients
 
 
 def n_windows(n_cells, use):
-    """Say on how many windows a method can afford to run."""
+    """Return the number of windows to explain."""
     return int(np.clip(EVALUATIONS[use] // n_cells, FEWEST, MOST))
 
 
 def integrated_gradients(model, X, y, seed):
-    """Average the gradients on the way from the mean window to the window (Sundararajan 2017)."""
+    """Average the gradients on the path from the mean window to each window (Sundararajan 2017)."""
     from captum.attr import IntegratedGradients
 
     module, inputs = module_and_inputs(model, X[: n_windows(X[0].size, "explained")])
@@ -34,7 +34,7 @@ def integrated_gradients(model, X, y, seed):
 
 
 def occlusion(model, X, y, seed):
-    """Replace a cell by its mean, and see how far the prediction moves."""
+    """Return the change of the prediction if a cell is replaced by its mean."""
     from captum.attr import Occlusion
 
     module, inputs = module_and_inputs(model, X[: n_windows(X[0].size, "explained")])
@@ -46,9 +46,9 @@ def occlusion(model, X, y, seed):
 
 
 def permuted_cells(model, X, y, seed):
-    """Swap a cell between windows, and see how much the squared error grows (Breiman 2001)."""
+    """Return the increase of the squared error if a cell is permuted (Breiman 2001)."""
     n, (_, T, F) = n_windows(X[0].size, "permuted"), X.shape
-    X, y = X[:n], y[:n]  # fewer, where there are fewer
+    X, y = X[:n], y[:n]
     found = permutation_importance(
         Flattened(model, (T, F)),
         X.reshape(len(X), -1),
@@ -57,7 +57,7 @@ def permuted_cells(model, X, y, seed):
         n_repeats=1,
         random_state=seed,
     )
-    # Where the error shrinks, it does so by chance.
+    # A decrease of the error is due to chance.
     importance = found.importances_mean.clip(min=0).reshape(T, F)
     return np.broadcast_to(importance, X.shape)
 
@@ -71,7 +71,7 @@ NEED_CAPTUM = {"integrated gradients", "occlusion"}
 
 
 class Flattened(RegressorMixin, BaseEstimator):
-    """A fitted model of windows, for scikit-learn's tools that know rows alone."""
+    """A fitted model of windows, for scikit-learn's tools that accept rows only."""
 
     def __init__(self, model, shape):
         self.model = model
@@ -87,7 +87,7 @@ class Flattened(RegressorMixin, BaseEstimator):
 
 
 def module_and_inputs(model, X):
-    """Give the torch module of an estimator, and windows as it wants them."""
+    """Return the torch module of an estimator, and its standardized inputs."""
     module = model.net_.module_.eval()
     parameter = next(module.parameters())
     scaled = model._x_scaler.transform(X)

@@ -9,6 +9,7 @@ history of the first rows comes from, and what short test sets cost.
 """
 
 import pickle
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,6 +22,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_tsattn import AttentionLSTMRegressor, make_windows
 from sk_tsattn.datasets import load_beijing_pm25
+from sk_tsattn.exceptions import HistoryWarning
 
 LOOKBACK, HORIZON, N_ROWS = 24, 3, 20_000
 SKEWED = ["pm2.5", "Iws", "Is", "Ir"]
@@ -80,10 +82,10 @@ print(pd.Series(errors).round(2).to_string())
 # Predictions have the index of the rows: the hour at which the forecast is made, ``HORIZON`` hours
 # before the hour that it is for.
 
-table = forecast[scored].to_frame()
+table = forecast[scored].round(1).to_frame()
 table["for hour"] = table.index.shift(HORIZON)
 table["observed"] = y_test[scored]
-print(table.head(3).round(1).to_string())
+print(table.head(3).to_string())
 
 week = table[: 7 * 24].set_index("for hour")
 fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
@@ -101,7 +103,9 @@ ax.legend()
 
 prepared = model[:-1].transform(X_test)
 lstm = model["lstm"]
-without_index = lstm.predict(prepared.reset_index(drop=True))
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", HistoryWarning)  # reports the short windows
+    without_index = lstm.predict(prepared.reset_index(drop=True))
 changed = ~np.isclose(without_index, forecast, rtol=0, atol=1e-3)
 print(f"rows in context_: {len(lstm.context_)}")
 print(f"predictions that change without the index: {changed.sum()}", end=", ")
@@ -115,8 +119,10 @@ print(f"all within the first {np.flatnonzero(changed).max(initial=-1) + 1} rows"
 
 alone, with_history, before = [], [], LOOKBACK - 1
 for start in range(LOOKBACK, len(prepared), 24):
-    alone.append(lstm.predict(prepared[start : start + 24]))
-    with_history.append(lstm.predict(prepared[start - before : start + 24])[before:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HistoryWarning)
+        alone.append(lstm.predict(prepared[start : start + 24]))
+        with_history.append(lstm.predict(prepared[start - before : start + 24])[before:])
 costs = {
     "each day alone": np.concatenate(alone),
     f"each day with the {before} rows before": np.concatenate(with_history),
