@@ -1,6 +1,6 @@
 """AttentionLSTMRegressor: windows in, predictions and attention out."""
 
-import warnings
+import copy
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _training as training
 from ._data._batches import WindowDataset
+from ._data._checks import warn_user
+from ._data._history import History, describe_short, warn_history
 from ._data._input import check_target, check_weight
 from ._data._r2 import r2
-from ._data._rows import check_rows
+from ._data._rows import check_labels_of_target, check_rows, check_same_labels
 from ._data._scaling import Standardizer
 from ._data._split import hold_out
 from ._data._windows import Windows
@@ -349,6 +351,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         y_val=None,
         sample_weight_val=None,
         groups=None,
+        groups_val=None,
     ):
         """Train the network.
 
@@ -388,7 +391,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             y,
             sample_weight,
             groups=groups,
-            val=(X_val, y_val, sample_weight_val),
+            val=(X_val, y_val, sample_weight_val, groups_val),
             n_epochs=self.max_epochs,
             stopping=self.early_stopping,
             resume=self.warm_start and hasattr(self, "net_"),
@@ -398,7 +401,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     def partial_fit(self, X, y, sample_weight=None, *, groups=None):
         """Train for one more epoch, on these data.
 
-        The first call fixes the scaling, as ``fit`` does; there is no validation part.
+        The first call fixes the scaling, as ``fit`` does. A feature that is constant in its data
+        has no influence later either, which is warned about. There is no validation set.
 
         Parameters
         ----------
@@ -415,61 +419,73 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             y,
             sample_weight,
             groups=groups,
-            val=(None, None, None),
+            val=(None, None, None, None),
             n_epochs=1,
             stopping=False,
             resume=hasattr(self, "net_"),
-            phases=False,
+            go_on=True,
         )
 
-    def _fit(self, X, y, sample_weight, *, groups, val, n_epochs, stopping, resume, phases=True):
+    def update_context(self, X, *, groups=None):
+        """Take in new rows, without training: the history of the rows that come after them.
+
+        ``predict`` of new rows and ``update_context`` with the same rows, one after the other,
+        predict what ``predict`` of all rows in one frame does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows that come after those of ``context_``, oldest first.
+
+        groups : array-like of shape (n_rows,) or None, default=None
+            Series of each row, if the estimator was fitted on several. A new series is taken in.
+
+        Returns
+        -------
+        self : AttentionLSTMRegressor
+            With a new ``context_``.
+
+        Raises
+        ------
+        ValueError
+            If the rows are not later than those that are known.
+        """
+        check_is_fitted(self, "net_")
+        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=False)
+        if rows.values.ndim == 3:
+            raise ValueError(
+                "update_context needs the rows of a series, of shape (n_rows, n_features). Got "
+                f"windows of shape {rows.values.shape} instead; windows need no context."
+            )
+        self._history.check_series(rows, type(self).__name__)
+        history, joined, n_known = self._history.extended(rows)
+        used = np.ones(len(joined), dtype=bool)
+        warn_history([history.holes(joined, used, "X", n_known)])
+        self._history, self.context_ = history, history.context
+        return self
+
+    def _fit(self, X, y, sample_weight, *, groups, val, n_epochs, stopping, resume, go_on=False):
+        """Fit a copy, and take over what it has learnt when nothing can fail any more."""
         check_parameters(self)
         training.check_net_params(self.net_params)
-        device = training.resolve_device(self.device)
-        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
-        weight = check_weight(sample_weight, len(rows))
-        y_checked, y_ndim = check_target(y, len(rows), weight)
-        windows = self._training_windows(rows)
-        usable = windows.complete() | (self.context == "mask")
-        learnt = np.flatnonzero(usable & (weight > 0))
-        if not len(learnt):
-            raise ValueError(
-                "X must have at least one complete window whose sample_weight is not zero. Got "
-                "none instead; lower lookback or weigh later rows."
-            )
-        shape = windows.lookback, y_checked.shape[1], y_ndim
+        fitted = copy.copy(self)
         if resume:
-            self._check_resumed(shape)
-        self.n_timesteps_in_, self.n_outputs_, self._y_ndim = shape
-        self.context_ = rows.tail(self.n_timesteps_in_ - 1)
-        self._next_times = rows.next_times()
-        val_data = self._check_validation(*val)
+            fitted.net_ = copy.deepcopy(self.net_)
+        training_set, validation_set, weight = fitted._prepare(
+            X,
+            y,
+            sample_weight,
+            groups=groups,
+            val=val,
+            resume=resume,
+            go_on=go_on,
+            stopping=stopping,
+        )
         if stopping == "auto":
-            stopping = val_data is not None or len(learnt) >= EARLY_STOPPING_WINDOWS
-        kept = learnt
-        if stopping and val_data is None:
-            codes = rows.series_codes()[learnt]
-            is_kept, is_held = hold_out(windows.select(learnt), codes, self.validation_fraction)
-            kept, held = learnt[is_kept], learnt[is_held]
-            val_data = windows.select(held), y_checked[held], weight[held]
-
-        if not resume:
-            self._device = device
-            n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
-            double = n_cells <= FLOAT64_CELLS and not self._device.startswith("mps")
-            self._dtype = "float64" if double else "float32"
-            self._seed = self._draw_seed()
-            self._learn_scales(windows.select(kept), y_checked[kept], weight[kept])
-            for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
-                self.__dict__.pop(name, None)
-            self.net_ = self._make_net()
-        else:
-            training.change_net(self.net_, lr=self.lr, batch_size=self.batch_size)
-        training_set = self._dataset(windows.select(kept), y_checked[kept], weight[kept])
-        validation_set = None if val_data is None else self._dataset(*val_data)
-        report = FitReport(self, n_epochs, X, y, fitted=lambda: {"net_": self.net_})
-        self.n_iter_ = training.train(
-            self.net_,
+            stopping = validation_set is not None
+        report = FitReport(self, n_epochs, X, y, fitted=fitted._fitted_attributes)
+        result = training.train(
+            fitted.net_,
             training_set,
             validation_set,
             n_epochs=n_epochs,
@@ -477,15 +493,125 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             stopping=stopping,
             listener=report,
             bar=type(self).__name__ if self.verbose else None,
-            seed=self._seed + len(self.net_.history),
-            phases=phases,
+            seed=fitted._seed + len(fitted.net_.history),
+            phases=not go_on,
             **training_options(self.attention, self.attention_params),
         )
-        self.history_ = pd.DataFrame(training.history(self.net_))
+        fitted.n_iter_ = getattr(result, "best_epoch", result)
+        fitted.history_ = pd.DataFrame(training.history(fitted.net_))
         if self.attention_mode is not None:
-            self._summarise_attention(training_set, weight[kept])
+            fitted._summarise_attention(training_set, weight)
         report.end_fit()
+        for name in set(self._fitted_attributes()) - set(fitted._fitted_attributes()):
+            delattr(self, name)
+        self.__dict__.update(fitted._fitted_attributes())
+        interrupted = getattr(result, "interrupted", None)
+        if interrupted is not None:
+            raise interrupted
         return self
+
+    def _fitted_attributes(self):
+        """Return everything that fit has set, by name."""
+        parameters = self.get_params(deep=False)
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in parameters and "callback" not in name  # scikit-learn's own
+        }
+
+    def _prepare(self, X, y, sample_weight, *, groups, val, resume, go_on, stopping):
+        """Check everything and make the net.
+
+        Returns
+        -------
+        training_set : WindowDataset
+            Windows to train on.
+
+        validation_set : WindowDataset or None
+            Windows to stop early by.
+
+        weight : ndarray of shape (n_training,)
+            Weights of the training windows.
+        """
+        device = training.resolve_device(self.device)
+        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
+        check_labels_of_target(X, y, rows, self.lookback)
+        if isinstance(X, pd.DataFrame):
+            check_same_labels(X.index, sample_weight, "sample_weight")
+        weight = check_weight(sample_weight, len(rows))
+        y, y_ndim = check_target(y, len(rows), weight)
+        if resume:
+            self._history.check_series(rows, type(self).__name__)
+        history, rows, n_known = self._known_rows(rows, resume and go_on)
+        windows = self._training_windows(rows)
+        usable = windows.complete() | (self.context == "mask")
+        usable, windows = usable[n_known:], windows.select(slice(n_known, None))
+        learnt = np.flatnonzero(usable & (weight > 0))
+        if not len(learnt):
+            raise ValueError(
+                "X must have at least one complete window whose sample_weight is not zero. Got "
+                "none instead; lower lookback or weigh later rows."
+            )
+        shape = windows.lookback, y.shape[1], y_ndim
+        if resume:
+            self._check_resumed(shape)
+        self.n_timesteps_in_, self.n_outputs_, self._y_ndim = shape
+        self._history, self.context_ = history, history.context
+        is_used = np.zeros(len(rows), dtype=bool)
+        is_used[n_known + learnt] = True
+        findings = [history.holes(rows, is_used, "X", n_known)]
+        val_data = self._check_validation(*val, findings)
+        warn_history(findings)
+        if stopping == "auto":
+            stopping = val_data is not None or len(learnt) >= EARLY_STOPPING_WINDOWS
+        kept = learnt
+        if stopping and val_data is None:
+            codes = rows.series_codes()[n_known:][learnt]
+            is_kept, is_held = hold_out(windows.select(learnt), codes, self.validation_fraction)
+            kept, held = learnt[is_kept], learnt[is_held]
+            val_data = windows.select(held), y[held], weight[held]
+
+        if not resume:
+            self._device = device
+            n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
+            double = n_cells <= FLOAT64_CELLS and not self._device.startswith("mps")
+            self._dtype = "float64" if double else "float32"
+            self._seed = self._draw_seed()
+            self._learn_scales(windows.select(kept), y[kept], weight[kept])
+            for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
+                self.__dict__.pop(name, None)
+            self.net_ = self._make_net()
+        else:
+            training.change_net(self.net_, lr=self.lr, batch_size=self.batch_size)
+            self._x_scaler.warn_if_no_longer_constant(rows.values)
+        training_set = self._dataset(windows.select(kept), y[kept], weight[kept])
+        validation_set = None if val_data is None else self._dataset(*val_data)
+        return training_set, validation_set, weight[kept]
+
+    def _known_rows(self, rows, go_on):
+        """Put the known rows before those to train on.
+
+        Returns
+        -------
+        history : History
+            What is known after these rows.
+
+        rows : Rows
+            Known rows first.
+
+        n_known : int
+            Number of known rows.
+        """
+        lookback = self.lookback or 1
+        if rows.values.ndim == 3:
+            return History.of(rows, rows.values.shape[1]), rows, 0
+        if not go_on or lookback == 1 or not self._history.follows(rows, self.context):
+            history = History.of(rows, lookback)
+            if go_on and rows.times is not None and lookback > 1:
+                history = self._history  # earlier rows do not replace later ones
+            return history, rows, 0
+        history, joined, n_known = self._history.extended(rows)
+        return (history, rows, 0) if self.context == "mask" else (history, joined, n_known)
 
     def _draw_seed(self):
         """Draw the seed of this fit.
@@ -501,13 +627,11 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         """Lay out the windows of the training rows."""
         if rows.values.ndim == 3:
             return Windows.of_windows(rows.values)
-        if self.lookback is None and isinstance(rows.times, pd.DatetimeIndex):
-            warnings.warn(
+        if self.lookback is None and isinstance(rows.labels, pd.DatetimeIndex):
+            warn_user(
                 "X is indexed by time, but lookback=None uses each row alone, without history. "
-                "Set lookback to the number of past rows to look at (or to 1, to say that this is "
-                "meant).",
+                "Set lookback to the number of rows of a window, or to 1 if this is meant.",
                 UserWarning,
-                stacklevel=5,
             )
         lookback = self.lookback or 1
         sizes = np.bincount(rows.series_codes())
@@ -530,15 +654,20 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 "warm_start=False to start anew.".format(*fitted, *shape)
             )
 
-    def _check_validation(self, X_val, y_val, weight_val):
-        """Check the user's validation part; return its windows, targets and weights, or None."""
+    def _check_validation(self, X_val, y_val, weight_val, groups_val, findings):
+        """Check the user's validation set; return its windows, targets and weights, or None."""
         if X_val is None:
-            if y_val is not None or weight_val is not None:
-                raise ValueError("y_val and sample_weight_val need X_val, which is None.")
+            if not all(value is None for value in (y_val, weight_val, groups_val)):
+                raise ValueError(
+                    "y_val, sample_weight_val and groups_val need X_val, which is None."
+                )
             return None
         if y_val is None:
             raise ValueError("X_val needs y_val, which is None.")
-        windows = self._lay_out(X_val, groups=None)
+        rows, windows, n_known = self._place(X_val, groups_val, groups_name="groups_val")[:3]
+        if isinstance(X_val, pd.DataFrame):
+            check_same_labels(X_val.index, y_val, "y_val")
+            check_same_labels(X_val.index, weight_val, "sample_weight_val")
         weight_val = check_weight(weight_val, len(windows))
         y_val, ndim = check_target(y_val, len(windows), weight_val)
         if (y_val.shape[1], ndim) != (self.n_outputs_, self._y_ndim):
@@ -553,6 +682,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 f"Got {len(windows)} rows and none instead; begin it with the rows before it, "
                 "giving them weight 0 in sample_weight_val."
             )
+        is_used = np.concatenate([np.zeros(n_known, dtype=bool), use])
+        findings.append(self._history.holes(rows, is_used, "X_val", n_known))
         return windows.select(use), y_val[use], weight_val[use]
 
     def _learn_scales(self, windows, y, weight):
@@ -659,9 +790,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
               other two are its margins.
 
             Steps that a short window lacks have weight 0. With ``"bottleneck"`` there are also
-            ``gate`` and ``gate_sensitivity``, the greater of which is normalised, of the shape of the
-            mode's own weights (those of ``cell`` in ``"both"``): between 0 and 1, and not of sum
-            1. See ``gates_`` and ``gate_sensitivity_``.
+            ``gate`` and ``gate_sensitivity``, of the shape of the mode's own weights (those of
+            ``cell`` in ``"both"``) and between 0 and 1. See ``gates_`` and ``gate_sensitivity_``.
 
         Raises
         ------
@@ -697,14 +827,43 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         score : float
             1 is perfect, 0 as good as the mean of ``y``; averaged over outputs.
         """
+        if isinstance(X, pd.DataFrame):
+            check_same_labels(X.index, y, "y")
+            check_same_labels(X.index, sample_weight, "sample_weight")
         prediction = self.predict(X, groups=groups)
         return r2(y, prediction, sample_weight)
 
     def _lay_out(self, X, groups):
-        """Check ``X`` and lay out one window for each of its rows."""
+        """Check ``X`` and return one window for each of its rows, with one warning at most."""
+        rows, windows, n_known, causes = self._place(X, groups)
+        if rows.values.ndim == 2 and self.n_timesteps_in_ > 1:
+            used = np.ones(len(rows), dtype=bool)
+            findings = [self._history.holes(rows, used, "X", n_known)]
+            if self.context != "mask":
+                findings.append(describe_short(rows, windows, causes, n_known))
+            warn_history(findings)
+        return windows
+
+    def _place(self, X, groups, groups_name="groups"):
+        """Check ``X`` and put the known rows before those that go on from them.
+
+        Returns
+        -------
+        rows : Rows
+            Known rows first.
+
+        windows : Windows
+            One for each row of ``X``.
+
+        n_known : int
+            Number of known rows.
+
+        causes : dict
+            Why the windows of a series are short, by its label.
+        """
         rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=False)
         if rows.values.ndim == 3:
-            return Windows.of_windows(rows.values)
+            return rows, Windows.of_windows(rows.values), 0, {}
         if self.lookback is None and self.n_timesteps_in_ > 1:
             raise ValueError(
                 f"X must have shape (n_samples, {self.n_timesteps_in_}, {self.n_features_in_}), "
@@ -712,15 +871,18 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 f"{rows.values.shape} instead; cut it with make_windows, or fit on rows with "
                 "lookback set."
             )
-        n_context = 0
+        self._history.check_series(rows, type(self).__name__, groups_name)
+        n_known, causes = 0, {}
         if self.context != "mask" and self.n_timesteps_in_ > 1:
-            next_times = self._next_times if self.context == "auto" else None
-            rows, n_context = rows.preceded_by(self.context_, next_times)
+            if self.context == "auto":
+                self._history.check_times(rows)
+            always = self.context == "train_tail"
+            rows, n_known, causes = self._history.precede(rows, always=always)
         windows = Windows.of_rows(rows.values, self.n_timesteps_in_, rows.codes)
-        return windows.select(slice(n_context, None))
+        return rows, windows.select(slice(n_known, None)), n_known, causes
 
     def _window_of(self, X, position, groups=None):
-        """Return the window of one sample in the units of ``X``, with its time labels.
+        """Return the window of one sample in the units of ``X``, with its labels.
 
         Parameters
         ----------
@@ -735,21 +897,16 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         values : ndarray of shape (n_timesteps, n_features)
             The window, oldest step first; NaN at the steps that a short window lacks.
 
-        times : pandas.Index or None
-            Time label of each step; None if ``X`` has no index or the window is short.
+        labels : pandas.Index or None
+            Label of each step; None if ``X`` has no index or the window is short.
         """
-        windows = self._lay_out(X, groups)
+        rows, windows, *_ = self._place(X, groups)
         offsets = np.arange(1 - windows.lookback, 1)
         values, mask = windows.take(np.array([position]), offsets)
         values = np.array(values[0], dtype=float)
         if mask is not None:
             values[~mask[0]] = np.nan
-        n_context = len(windows.values) - len(windows)
-        is_short = mask is not None and not mask.all()
-        if not isinstance(X, pd.DataFrame) or is_short or n_context not in (0, len(self.context_)):
+        if rows.labels is None or rows.values.ndim == 3 or (mask is not None and not mask.all()):
             return values, None
-        times = X.index.get_level_values(-1)
-        if n_context:
-            times = self.context_.index.get_level_values(-1).append(times)
-        rows = windows.last[position] + offsets
-        return values, times[rows if windows.order is None else windows.order[rows]]
+        steps = windows.last[position] + offsets
+        return values, rows.labels[steps if windows.order is None else windows.order[steps]]

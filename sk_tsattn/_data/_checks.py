@@ -1,7 +1,12 @@
-"""Checks of single values: ints and numbers within bounds."""
+"""Checks of ints, and warnings at the line of the user's call."""
 
+import sys
+import warnings
 from numbers import Integral
+from pathlib import Path
 from typing import Any
+
+PACKAGE = str(Path(__file__).parents[1])
 
 
 def is_int(value: Any, minimum: int) -> bool:
@@ -28,3 +33,16 @@ def check_int(value: Any, name: str, minimum: int, *, otherwise: str = "") -> No
     """
     if not is_int(value, minimum):
         raise ValueError(f"{name} must be an int >= {minimum}{otherwise}. Got {value!r} instead.")
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside this package and scikit-learn that led here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(filename: str) -> bool:
+    return filename.startswith(PACKAGE) or bool({"sklearn", "joblib"} & set(Path(filename).parts))

@@ -1,13 +1,23 @@
-"""Rows of one or several series: which series and time each row belongs to."""
+"""Rows of one or several series: which series and which time each row belongs to."""
 
-import math
-import warnings
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ._input import check_features
+from ._time_labels import check_increasing, to_times
+
+# Names of an index level that holds the time.
+TIME_NAMES = {
+    "date", "datetime", "day", "ds", "hour", "minute", "month", "period", "quarter", "second",
+    "step", "time", "timestamp", "week", "year",
+}  # fmt: skip
+LEVELS = "A DataFrame of several series must have a MultiIndex of two levels, (series, time). "
 
 
 @dataclass
@@ -17,128 +27,69 @@ class Rows:
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
-        The numbers as they came, not copied.
+        The numbers as they were given, not copied.
 
     codes : int ndarray of shape (n_rows,) or None
-        Series of each row; None where there is but one.
+        Series of each row; None if the series are not named.
 
     series : pandas.Index
         Label of each series.
 
+    labels : pandas.Index or None
+        Label of each row as it was given; None for arrays.
+
     times : pandas.Index or None
-        Time label of each row; None for arrays.
+        The labels as times or numbers; None if they do not tell time. See :func:`to_times`.
 
     columns : list
         Name of each feature, or its number.
     """
 
-    values: np.ndarray
-    codes: np.ndarray | None
+    values: NDArray[Any]
+    codes: NDArray[np.intp] | None
     series: pd.Index
+    labels: pd.Index | None
     times: pd.Index | None
-    columns: list
+    columns: list[Any]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.values)
 
-    def series_codes(self):
-        """Series of each row, also where there is but one."""
+    def series_codes(self) -> NDArray[np.intp]:
+        """Return the series of each row, also if there is one."""
         return np.zeros(len(self), dtype=np.intp) if self.codes is None else self.codes
 
-    def tail(self, n_rows):
-        """Take the last ``n_rows`` rows of each series, as a DataFrame in the rows' own order."""
-        n_rows = n_rows if self.values.ndim == 2 else 0
-        codes = self.series_codes()
-        from_end = pd.Series(codes[::-1]).groupby(codes[::-1]).cumcount().to_numpy()[::-1]
-        kept = np.flatnonzero(from_end < n_rows)
-        times = pd.RangeIndex(len(self)) if self.times is None else self.times
-        index = times[kept]
-        if self.codes is not None:
-            index = pd.MultiIndex.from_arrays([self.series[codes[kept]], index])
-        values = self.values if self.values.ndim == 2 else self.values[:, 0]
-        return pd.DataFrame(values[kept], index=index, columns=self.columns)
-
-    def next_times(self):
-        """Foretell the time label of the row that would follow each series.
-
-        Returns
-        -------
-        next_times : dict
-            From the label of a series to that of its next row; without the series whose time
-            labels do not tell.
-        """
-        if self.times is None or self.values.ndim == 3:
-            return {}
+    def of_each_series(self) -> list[NDArray[np.intp]]:
+        """Return the positions of the rows of each series, in their order."""
         if self.codes is None:
-            found = {self.series[0]: _next_time(self.times)}
-        else:
-            order = np.argsort(self.codes, kind="stable")
-            of_each = np.split(order, np.flatnonzero(np.diff(self.codes[order])) + 1)
-            found = {
-                self.series[self.codes[rows[0]]]: _next_time(self.times[rows]) for rows in of_each
-            }
-        return {label: time for label, time in found.items() if time is not None}
+            return [np.arange(len(self))]
+        order = np.argsort(self.codes, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(self.codes[order])) + 1)
 
-    def preceded_by(self, context, next_times):
-        """Put the history that a fit has kept before the series that go on from it.
-
-        Parameters
-        ----------
-        context : DataFrame
-            Rows as :meth:`tail` gave them.
-
-        next_times : dict or None
-            As :meth:`next_times` gave them: only series whose first time label is the one
-            foretold are preceded. None precedes every series that ``context`` holds.
-
-        Returns
-        -------
-        rows : Rows
-            With the context's rows first.
-
-        n_context : int
-            How many rows have come in.
-        """
-        several = isinstance(context.index, pd.MultiIndex)
-        if several != (self.codes is not None):
-            return self, 0
-        codes = self.series_codes()
-        _, first_rows = np.unique(codes, return_index=True)
-        wanted = np.array(
-            [
-                next_times is None
-                or (
-                    self.times is not None
-                    and label in next_times
-                    and _is_same_time(self.times[row], next_times[label])
-                )
-                for label, row in zip(self.series, first_rows, strict=True)
-            ]
+    def select(self, which: NDArray[Any]) -> Rows:
+        """Keep the rows at ``which`` (integers or booleans), and all series."""
+        return Rows(
+            self.values[which],
+            None if self.codes is None else self.codes[which],
+            self.series,
+            None if self.labels is None else self.labels[which],
+            None if self.times is None else self.times[which],
+            self.columns,
         )
-        if several:
-            of_series = self.series.get_indexer(context.index.get_level_values(0))
-        else:
-            of_series = np.zeros(len(context), dtype=np.intp)
-        kept = (of_series >= 0) & wanted[of_series]
-        if not kept.any():
-            return self, 0
-        before = context.to_numpy()[kept]
-        rows = replace(
-            self,
-            values=np.concatenate([before, self.values]),
-            codes=np.concatenate([of_series[kept], codes]) if several else None,
-            times=None,
-        )
-        return rows, len(before)
+
+    def label(self, row: int) -> str:
+        """Describe a row in a message."""
+        label = f"row {row}" if self.labels is None else str(self.labels[row])
+        return label if self.codes is None else f"{label} of series {self.series[self.codes[row]]}"
 
 
-def check_rows(estimator, X, *, lookback, groups, reset):
-    """Check ``X`` and lay it out as rows or windows.
+def check_rows(estimator: Any, X: Any, *, lookback: int | None, groups: Any, reset: bool) -> Rows:
+    """Check ``X`` and return its rows or windows.
 
     Parameters
     ----------
     estimator : estimator
-        Whose ``n_features_in_`` and ``feature_names_in_`` are set or compared with.
+        Its ``n_features_in_`` and ``feature_names_in_`` are set or compared with.
 
     X : array-like, DataFrame or tensor
         2-D rows or 3-D windows.
@@ -157,97 +108,174 @@ def check_rows(estimator, X, *, lookback, groups, reset):
     rows : Rows
     """
     values, columns = check_features(estimator, X, lookback=lookback, reset=reset)
-    frame = X if isinstance(X, pd.DataFrame) else None
-    codes, series, times = _series_of(frame, groups, len(values), lookback)
-    rows = Rows(values, codes, series, times, columns)
-    if values.ndim == 2 and lookback is not None and lookback > 1:
-        _check_time_order(rows)
-    return rows
+    index = X.index if isinstance(X, pd.DataFrame) else None
+    has_history = values.ndim == 2 and lookback is not None and lookback > 1
+    codes, series, labels = _series_of(index, groups, len(values), lookback)
+    times = None
+    if labels is not None and values.ndim == 2:
+        times = check_increasing(labels, codes, series) if has_history else None
+    return Rows(values, codes, series, labels, times, columns)
 
 
-def _series_of(frame, groups, n_rows, lookback):
-    """Tell the series and the time label of each row."""
-    index = pd.RangeIndex(n_rows) if frame is None else frame.index
+def _series_of(
+    index: pd.Index | None, groups: Any, n_rows: int, lookback: int | None
+) -> tuple[NDArray[np.intp] | None, pd.Index, pd.Index | None]:
+    """Return the series of each row, their labels and the label of each row."""
     panel = lookback is not None and isinstance(index, pd.MultiIndex)
-    if panel and index.nlevels != 2:
-        raise ValueError(
-            "A DataFrame of several series must have a MultiIndex of two levels, (series, time). "
-            f"Got {index.nlevels} levels ({', '.join(map(str, index.names))}) instead; join the "
-            "levels that tell the series into one."
-        )
-    times = index.get_level_values(1) if panel else index
-    if frame is None or isinstance(times, pd.MultiIndex):
-        times = None
+    labels = index
+    if panel:
+        assert index is not None
+        _check_levels(index, lookback)
+        labels = index.get_level_values(1)
     if groups is not None:
-        labels = np.asarray(groups)
-        if labels.shape != (n_rows,):
-            raise ValueError(
-                f"groups must have shape ({n_rows},), the series of each row of X. Got an array "
-                f"of shape {labels.shape} instead."
-            )
+        given = _check_groups(groups, index, n_rows)
+        if panel:
+            assert index is not None
+            _check_groups_are_the_level(given, index)
     elif panel:
-        labels = index.get_level_values(0).to_numpy()
+        assert index is not None
+        given = index.get_level_values(0).to_numpy()
     else:
-        return None, pd.Index([0]), times
-    codes, series = pd.factorize(labels)
+        return None, pd.Index([0]), labels
+    codes, series = pd.factorize(given)
     if (codes < 0).any():
         raise ValueError(
             "Every row must belong to a series. Got rows whose series is missing (NaN or None) "
             "instead; name their series or drop them."
         )
-    return codes.astype(np.intp), pd.Index(series), times
+    return codes.astype(np.intp), pd.Index(series), labels
 
 
-def _check_time_order(rows):
-    """Raise where time labels run backwards, since then no window is a window of time."""
-    if rows.times is None or not _is_measurable(rows.times):
-        return
-    order = np.argsort(rows.series_codes(), kind="stable")
-    labels = rows.times.asi8 if hasattr(rows.times, "asi8") else rows.times.to_numpy()
-    backwards = np.diff(labels[order]) < np.zeros(1, labels.dtype)
-    same_series = np.diff(rows.series_codes()[order]) == 0
-    if (backwards & same_series).any():
-        at = order[1:][backwards & same_series][0]
+def _check_groups(groups: Any, index: pd.Index | None, n_rows: int) -> NDArray[Any]:
+    """Return the series of each row as an array."""
+    labels = groups.to_numpy() if hasattr(groups, "to_numpy") else np.asarray(groups)
+    if labels.shape != (n_rows,):
         raise ValueError(
-            "With lookback > 1 the rows of X must be in time order, oldest first. Got a row "
-            f"labelled {rows.times[at]} after a later one instead; sort the frame with "
-            "sort_index(), and do not shuffle it (TimeSeriesSplit instead of shuffled folds)."
+            f"groups must have shape ({n_rows},), the series of each row of X. Got an array "
+            f"of shape {labels.shape} instead."
+        )
+    if index is not None:
+        check_same_labels(index, groups, "groups")
+    return labels
+
+
+def _check_groups_are_the_level(groups: NDArray[Any], index: pd.Index) -> None:
+    """Raise if ``groups`` and the MultiIndex name different series."""
+    level = index.get_level_values(0).to_numpy()
+    codes = pd.factorize(groups)[0], pd.factorize(level)[0]
+    if not np.array_equal(*codes):
+        row = int(np.argmax(codes[0] != codes[1]))
+        raise ValueError(
+            "groups and the first level of the MultiIndex of X must name the same series. Got "
+            f"{groups[row]!r} and {level[row]!r} in row {row} instead; leave groups out, or give X "
+            "an index of time alone (X.droplevel(0))."
         )
 
 
-def _is_measurable(times):
-    """Tell whether differences of the labels are steps of time."""
-    if isinstance(times, pd.DatetimeIndex | pd.TimedeltaIndex | pd.PeriodIndex):
+def _check_levels(index: pd.MultiIndex, lookback: int | None) -> None:
+    """Raise unless the index has the levels (series, time)."""
+    if index.nlevels != 2:
+        raise ValueError(
+            f"{LEVELS}Got {index.nlevels} levels ({', '.join(map(str, index.names))}) instead; "
+            "join the levels that name the series into one."
+        )
+    if lookback == 1:
+        return
+    outer, inner = index.levels
+    names = [str(name).lower() in TIME_NAMES for name in index.names]
+    dates = [_holds_dates(level) for level in (outer, inner)]
+    swapped = dates == [True, False] or (dates == [False, False] and names == [True, False])
+    if swapped:
+        raise ValueError(
+            f"{LEVELS}Got ({index.names[0]}, {index.names[1]}) instead, whose first level is the "
+            "time; swap the levels of X (and of y) with X.swaplevel().sort_index()."
+        )
+
+
+def _holds_dates(level: pd.Index) -> bool:
+    """Return whether a level of an index holds dates, periods or time deltas."""
+    try:
+        times = to_times(level.dropna())
+    except ValueError:  # text that is a date of ambiguous form, or with other text
         return True
-    return pd.api.types.is_numeric_dtype(times.dtype) and not isinstance(times, pd.MultiIndex)
+    return isinstance(times, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex)
 
 
-def _next_time(times):
-    """Foretell the label that follows ``times``; None where they do not tell."""
-    if isinstance(times, pd.PeriodIndex):
-        return times[-1] + 1
-    if len(times) < 2 or not _is_measurable(times):
-        return None
-    if isinstance(times, pd.DatetimeIndex) and times.tz is not None:
-        local = _next_time(times.tz_localize(None))
-        # Days and longer go by the clock on the wall, and so may have 23 or 25 hours.
-        if local - times[-1].tz_localize(None) >= pd.Timedelta(days=1):
-            return local.tz_localize(times.tz, ambiguous=True, nonexistent="shift_forward")
-    if getattr(times, "freq", None) is not None:
-        return times[-1] + times.freq
-    steps = pd.Series(times[1:]).reset_index(drop=True) - pd.Series(times[:-1])
-    step = steps.mode()[0]
-    if isinstance(times, pd.DatetimeIndex) and (steps != step).any() and len(times) > 2:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pandas 3 announces another type, which serves
-            name = pd.infer_freq(times)  # months, say
-        if name is not None:
-            return times[-1] + pd.tseries.frequencies.to_offset(name)
-    return times[-1] + step
+def check_same_labels(index: pd.Index, other: Any, name: str) -> None:
+    """Raise unless the rows of ``other`` have the labels of ``X``, if both have an index.
+
+    A default RangeIndex on one side has no labels, unless the other has numbers too.
+
+    Parameters
+    ----------
+    index : pandas.Index
+        Labels of ``X``.
+
+    other : object
+        The target, weights or groups; checked if it is a Series or DataFrame.
+
+    name : str
+        Name of the argument.
+    """
+    if not isinstance(other, pd.Series | pd.DataFrame) or len(other.index) != len(index):
+        return
+    labels = other.index
+    if index.equals(labels) or (_is_default(index) and _is_default(labels)):
+        return
+    same_depth = isinstance(labels, pd.MultiIndex) == isinstance(index, pd.MultiIndex)
+    if not same_depth and labels.get_level_values(-1).equals(index.get_level_values(-1)):
+        return
+    default = [_is_default(i) for i in (index, labels)]
+    if any(default):
+        left = labels if default[0] else index
+        if isinstance(left, pd.MultiIndex) or not pd.api.types.is_integer_dtype(left.dtype):
+            return
+    same = [a == b or (a is b) for a, b in zip(index, labels, strict=True)]
+    if all(same):
+        return
+    row = same.index(False)
+    same_set = bool(index.isin(labels).all() and labels.isin(index).all())
+    advice = (
+        f"put them in one order, for example {name} = {name}.loc[X.index]"
+        if same_set and index.is_unique
+        else f"keep the same rows of both, for example X, {name} = X.align({name}, join='inner', "
+        "axis=0)"
+    )
+    raise ValueError(
+        f"{name} must have the labels of X, row by row. Got {labels[row]} in row {row}, where X "
+        f"has {index[row]}{' (the same labels in another order)' if same_set else ''}, instead; "
+        f"{advice}."
+    )
 
 
-def _is_same_time(label, foretold):
-    """Compare time labels; numbers up to rounding."""
-    if isinstance(label, float):
-        return math.isclose(label, foretold, rel_tol=1e-9)
-    return bool(label == foretold)
+def check_labels_of_target(X: Any, y: Any, rows: Rows, lookback: int | None) -> None:
+    """Compare the labels of ``y`` with those of ``X``; if ``X`` has lost them, check their order.
+
+    Raises
+    ------
+    ValueError
+        If rows of ``y`` belong to other rows of ``X``, or if ``y`` shows that the rows are those
+        of several series or not in time order.
+    """
+    if isinstance(X, pd.DataFrame):
+        check_same_labels(X.index, y, "y")
+        return
+    if not isinstance(y, pd.Series | pd.DataFrame) or len(y) != len(rows):
+        return
+    if rows.values.ndim == 3 or lookback is None or lookback == 1 or _is_default(y.index):
+        return
+    labels = y.index
+    if isinstance(labels, pd.MultiIndex):
+        if rows.codes is None:
+            raise ValueError(
+                "X must name the series of its rows if y does. Got an array for X and a MultiIndex "
+                f"({', '.join(map(str, labels.names))}) in y instead; give groups, or keep the "
+                'index of X in transformers with set_output(transform="pandas").'
+            )
+        labels = labels.get_level_values(-1)
+    check_increasing(labels, rows.codes, rows.series)
+
+
+def _is_default(index: pd.Index) -> bool:
+    """Return whether an index is the one that pandas makes if none is given."""
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
