@@ -14,7 +14,7 @@ help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-24s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed  ## forecast real data: a table, what mattered, a picture
-	OMP_NUM_THREADS=1 $(BIN)/python examples/plot_quickstart.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/plot_quickstart.py attention.png
 
 lint: $(VENV)/.installed  ## check style, format and types
 	$(BIN)/ruff check .
@@ -48,10 +48,10 @@ benchmark: $(VENV)/.installed  ## compare the mechanisms' cost and errors
 
 # Hours: see --help for less.
 benchmark-believability: $(VENV)/.installed-benchmark  ## hold attention against known relevant cells
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/believability.py --bars --jobs 2 $(OPTIONS)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/believability.py --check --jobs 2 $(OPTIONS)
 
 benchmark-real: $(VENV)/.installed  ## compare errors on real data, and attention on irrelevant columns
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/real_data.py --bars --jobs 2 $(OPTIONS)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/real_data.py --check --jobs 2 $(OPTIONS)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
