@@ -3,9 +3,12 @@
 Axes are always ``(samples, time, features)``, oldest step first.
 """
 
+from ._backtest._backtest import backtest
 from ._data._windows import make_windows
 from ._plot._attention_display import AttentionDisplay
+from ._plot._backtest_display import BacktestDisplay
 from ._plot._faithfulness_display import FaithfulnessDisplay
+from ._plot._importance_display import ImportanceDisplay
 from ._plot._loss_curve_display import LossCurveDisplay
 from ._regressor import AttentionLSTMRegressor
 
@@ -14,7 +17,10 @@ __version__ = "0.1.0"
 __all__ = [
     "AttentionDisplay",
     "AttentionLSTMRegressor",
+    "BacktestDisplay",
     "FaithfulnessDisplay",
+    "ImportanceDisplay",
     "LossCurveDisplay",
+    "backtest",
     "make_windows",
 ]

@@ -1,0 +1,1 @@
+"""Backtests: fit on the past, predict the block after it, fold by fold."""

@@ -1,0 +1,305 @@
+"""backtest: the forecasts that an estimator would have made, fold after fold in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin, clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.utils import Bunch, indexable
+from sklearn.utils.parallel import Parallel, delayed
+
+from .._data._checks import is_int
+from .._data._history import warn_history
+from ._blocks import Block, fit_and_predict, lookback_of, takes_groups
+from ._folds import check_order_of_folds, split, summarise_folds
+from ._labels import Labels, Positions, check_data
+
+Scoring = str | Callable[..., float] | Sequence[str] | Mapping[str, Any] | None
+DEFAULT_SCORING = ("neg_root_mean_squared_error", "neg_mean_absolute_error")
+
+
+def backtest(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    cv: Any = None,
+    groups: ArrayLike | None = None,
+    scoring: Scoring = None,
+    refit: int | Literal["never"] = 1,
+    params: Mapping[str, Any] | None = None,
+    return_estimator: bool = False,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> Bunch:
+    """Fit on the past and predict the block after it, fold by fold.
+
+    This is :func:`sklearn.model_selection.cross_val_predict` for splitters in time order, which
+    that function refuses since their test sets do not cover all rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any regressor of scikit-learn's interface: a ``Pipeline``, a ``TransformedTargetRegressor``,
+        a search, :class:`AttentionLSTMRegressor`. It is cloned, not fitted.
+
+    X : array-like of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
+        Rows in time order, oldest first, or windows. A DataFrame with the MultiIndex
+        (series, time) holds several series.
+
+    y : array-like of shape (n_rows,) or (n_rows, n_horizons)
+        The target of each row. The columns are horizons, nearest first.
+
+    cv : splitter, int, iterable of (train, test) or None, default=None
+        How to split. None is ``TimeSeriesSplit(5)``, an int that number of splits. The splitter
+        splits the distinct time labels in their order: those of all series together, so that
+        every series is cut at the same time. (The rows, if there is one series.) All training
+        labels of a fold must precede its test labels. See *Gap* in the notes.
+
+    groups : array-like of shape (n_rows,) or None, default=None
+        The series of each row, if no MultiIndex tells it. Without time labels (an array, a frame
+        with a default index) the series must have equal lengths, and begin at the same time. The
+        estimator's ``fit`` and ``predict`` are passed ``groups`` if they have this parameter.
+
+    scoring : str, callable, list, tuple, dict or None, default=None
+        Metrics, as in :func:`sklearn.model_selection.cross_validate`: greater is better. None is
+        the negative RMSE and the negative MAE. A callable has the signature
+        ``scorer(estimator, X, y)``, and is passed an estimator whose ``predict(X)`` returns the
+        forecasts.
+
+    refit : int or "never", default=1
+        Fit anew every ``refit`` folds. ``"never"`` fits once, on the first training set. The
+        blocks without a fit of their own are predicted by the last one before them, from the true
+        rows that precede them.
+
+    params : dict or None, default=None
+        Parameters of ``fit``, such as ``{"sample_weight": w}``. Arrays with a value for each row
+        are cut to the training rows. Scores are not weighted.
+
+    return_estimator : bool, default=False
+        Whether to return the fitted estimators.
+
+    n_jobs : int or None, default=None
+        Number of fits to run at a time, as in scikit-learn.
+
+    verbose : int, default=0
+        Verbosity of :class:`joblib.Parallel`: with 1 or more it reports the progress.
+
+    Returns
+    -------
+    result : Bunch
+        With the keys
+
+        - ``predictions``, DataFrame: a row for each test row and horizon, in the order of the
+          index. The index is the time label of the row, or (series, time label): the time at
+          which the forecast is made. Labels are those of ``X``, else those of ``y``, else row
+          numbers. The columns are ``fold`` (from 0), ``horizon`` (the column name of a DataFrame
+          ``y``, else 1, 2, ...), ``y_true`` and ``y_pred``.
+        - ``scores``, DataFrame: the index is (fold, horizon), the columns are the metrics, over
+          all series together.
+        - ``folds``, DataFrame: a row for each fold, with the columns ``train_end``, ``test_start``
+          and ``test_end`` (time labels), ``n_train`` and ``n_test`` (rows). The training set is
+          that of the estimator which predicts the fold.
+        - ``estimators``, list of the fitted estimator of each fold, with
+          ``return_estimator=True``.
+
+    Raises
+    ------
+    ValueError
+        Before the first fit, if an argument is not as described here, rows are not in time order,
+        or a training set has rows later than its test set.
+
+    Warns
+    -----
+    HistoryWarning
+        If test rows have fewer than ``lookback`` rows of history, or windows reach across missing
+        time stamps: once for all folds, not for each fit.
+    UserWarning
+        If ``y`` has h > 1 columns, and a test set begins less than h rows after its training set.
+
+    See Also
+    --------
+    BacktestDisplay : Draw forecasts against the truth, or the error by horizon.
+    make_windows : Cut a series into windows and targets several steps ahead.
+
+    Notes
+    -----
+    *Context.* An estimator with a parameter ``lookback`` (on its own, or inside a pipeline, a
+    search or another meta-estimator) predicts a row from that row and the ``lookback - 1`` rows
+    before it. Each test block is therefore predicted together with the rows of ``X`` before it,
+    from the training set and the gap, and with the rows between test rows, if there are any. Their
+    own predictions are discarded. Windows have their history already.
+
+    *Gap.* The target of a row may lie ahead of the row: with ``horizon`` rows ahead, the last
+    ``horizon - 1`` targets of the training set are not known yet when the first test row is
+    predicted. Leave these rows out with ``TimeSeriesSplit(gap=horizon - 1)`` (in general
+    ``gap + horizon - 1``, with the ``gap`` of :func:`make_windows`).
+
+    *Searches.* A search splits each training set itself; give it ``cv=TimeSeriesSplit()``.
+
+    *Several series in a pipeline.* A step that returns an array drops the index, and with it the
+    series; use ``pipeline.set_output(transform="pandas")``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> from sk_tsattn import backtest
+    >>> from sk_tsattn.datasets import load_gas_furnace
+    >>> X, y = load_gas_furnace(return_X_y=True, as_frame=True)
+    >>> result = backtest(Ridge(), X, y, cv=TimeSeriesSplit(3))
+    >>> result.predictions.head(2).round(1)
+                     fold  horizon  y_true  y_pred
+    time
+    0 days 00:11:24     0        1    56.9    56.3
+    0 days 00:11:33     0        1    57.5    56.9
+    >>> result.scores.round(2)
+                  neg_root_mean_squared_error  neg_mean_absolute_error
+    fold horizon
+    0    1                              -0.48                    -0.38
+    1    1                              -0.58                    -0.48
+    2    1                              -0.79                    -0.59
+    """
+    _check_arguments(estimator, refit)
+    labels, y, truth, horizons = check_data(X, y, groups)
+    X, y = indexable(X, y)
+    scorer = _make_scorer(scoring)
+    folds = split(cv, labels, X, y)
+    n_folds = len(folds)
+    fitted_in = np.zeros(n_folds, dtype=int)
+    if refit != "never":
+        fitted_in = np.arange(n_folds) // refit * refit
+    check_order_of_folds(folds, fitted_in, labels, len(horizons))
+    n_context = 0 if np.ndim(X) == 3 else lookback_of(estimator) - 1
+    if groups is not None:
+        groups = np.asarray(groups)
+        if n_context and not takes_groups(estimator.predict):
+            raise ValueError(
+                "groups must reach the estimator, whose windows would cross from one series into "
+                f"the next. Got {type(estimator).__name__}, whose predict has no parameter groups; "
+                "give X as a DataFrame with the MultiIndex (series, time)."
+            )
+
+    parallel = Parallel(n_jobs=n_jobs, verbose=verbose)
+    results = parallel(
+        delayed(fit_and_predict)(
+            clone(estimator),
+            X,
+            y,
+            labels,
+            groups,
+            dict(params or {}),
+            train=labels.rows(folds[first][0]),
+            tests=[labels.rows(folds[fold][1]) for fold in np.flatnonzero(fitted_in == first)],
+            n_outputs=len(horizons),
+            keep=return_estimator,
+        )
+        for first in np.unique(fitted_in)
+    )
+    blocks = [block for result in results for block in result]
+    _warn_of_history(blocks, labels, folds)
+    result = Bunch(
+        predictions=_predictions(blocks, truth, labels, horizons),
+        scores=_scores(blocks, truth, scorer, horizons),
+        folds=summarise_folds(folds, fitted_in, labels),
+    )
+    if return_estimator:
+        result.estimators = [block.estimator for block in blocks]
+    return result
+
+
+def _check_arguments(estimator: Any, refit: Any) -> None:
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
+        raise ValueError(
+            "estimator must be a regressor with fit and predict. Got "
+            f"{estimator!r} instead; of a search, set refit=True."
+        )
+    if is_classifier(estimator):
+        raise ValueError(
+            f"estimator must be a regressor. Got the classifier {type(estimator).__name__} instead."
+        )
+    if not is_int(refit, 1) and not (isinstance(refit, str) and refit == "never"):
+        raise ValueError(f"refit must be an int >= 1 or 'never'. Got {refit!r} instead.")
+
+
+def _warn_of_history(
+    blocks: list[Block], labels: Labels, folds: list[tuple[Positions, Positions]]
+) -> None:
+    """Warn once of test rows with too little history, and of windows across missing labels."""
+    lookback = max(block.lookback for block in blocks)
+    findings = []
+    short = np.unique(np.concatenate([block.short for block in blocks]))
+    if len(short):
+        findings.append(
+            f"{len(short)} test rows were predicted from fewer than lookback={lookback} rows "
+            f"(first: {labels.index[short[0]]}), since X has no earlier rows of their series. They "
+            "are predicted less well; put their past in front of them, or leave them out."
+        )
+    if lookback > 1:
+        used = np.isin(labels.time, np.concatenate([rows for fold in folds for rows in fold]))
+        findings.append(labels.describe_holes(used, lookback))
+    warn_history(findings)
+
+
+def _predictions(
+    blocks: list[Block], truth: NDArray[np.float64], labels: Labels, horizons: list[Any]
+) -> pd.DataFrame:
+    """Return the predictions of all blocks in long form."""
+    rows = np.concatenate([block.rows for block in blocks])
+    fold = np.repeat(np.arange(len(blocks)), [len(block.rows) for block in blocks])
+    order = np.lexsort((fold, labels.time[rows], labels.series[rows]))
+    rows, fold = rows[order], fold[order]
+    n = len(horizons)
+    return pd.DataFrame(
+        {
+            "fold": np.repeat(fold, n),
+            "horizon": pd.Index(horizons, tupleize_cols=False)[np.tile(np.arange(n), len(rows))],
+            "y_true": truth[rows].ravel(),
+            "y_pred": np.concatenate([block.y_pred for block in blocks])[order].ravel(),
+        },
+        index=labels.index[np.repeat(rows, n)],
+    )
+
+
+class _Forecasts(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+    """Return the forecasts that are passed as ``X``, so that scorers can be used on them."""
+
+    def fit(self, X: NDArray[np.float64], y: NDArray[np.float64]) -> _Forecasts:
+        return self
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        return X
+
+
+def _make_scorer(scoring: Scoring) -> Callable[..., dict[str, float]]:
+    """Return a scorer of several metrics, called with (estimator, X, y)."""
+    if scoring is None:
+        scoring = DEFAULT_SCORING
+    elif isinstance(scoring, str):
+        scoring = (scoring,)
+    elif callable(scoring):
+        scoring = {"score": scoring}
+    scorer: Callable[..., dict[str, float]] = check_scoring(_Forecasts(), scoring=scoring)
+    return scorer
+
+
+def _scores(
+    blocks: list[Block],
+    truth: NDArray[np.float64],
+    scorer: Callable[..., dict[str, float]],
+    horizons: list[Any],
+) -> pd.DataFrame:
+    """Score each fold and horizon."""
+    scores = [
+        scorer(_Forecasts(), block.y_pred[:, column], truth[block.rows, column])
+        for block in blocks
+        for column in range(len(horizons))
+    ]
+    columns = pd.Index(horizons, tupleize_cols=False)
+    index = pd.MultiIndex.from_product([range(len(blocks)), columns], names=["fold", "horizon"])
+    return pd.DataFrame(scores, index=index)

@@ -1,0 +1,183 @@
+"""Blocks: fit on a training set, and predict the test blocks after it with their history."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_method_params
+
+from .._data._checks import is_int
+from ..exceptions import HistoryWarning
+from ._labels import Labels, Positions
+
+
+class Block(NamedTuple):
+    """The predictions of a test block.
+
+    ``short`` are its rows that were predicted from fewer than ``lookback`` rows, unless the
+    estimator was fitted on such windows. ``estimator`` is None if it is not wanted.
+    """
+
+    rows: Positions
+    y_pred: NDArray[np.float64]
+    short: Positions
+    lookback: int
+    estimator: Any
+
+
+def _parts(estimator: Any) -> Iterator[Any]:
+    """Yield the estimator and those inside it, in their fitted state if they have one."""
+    yield estimator
+    if hasattr(estimator, "best_estimator_"):
+        inner = [estimator.best_estimator_]
+    elif hasattr(estimator, "steps"):
+        inner = [step for _, step in estimator.steps]
+    else:
+        names = ("regressor_", "estimator_")
+        inner = [getattr(estimator, name) for name in names if hasattr(estimator, name)]
+        inner += list(getattr(estimator, "estimators_", ()))
+        inner = inner or list(estimator.get_params(deep=False).values())
+    for part in inner:
+        if hasattr(part, "get_params") and not isinstance(part, type):
+            yield from _parts(part)
+
+
+def lookback_of(estimator: Any) -> int:
+    """Return the longest ``lookback`` in the estimator; 1 if there is none."""
+    found: list[Any] = [getattr(part, "lookback", None) for part in _parts(estimator)]
+    return max([1, *(int(lookback) for lookback in found if is_int(lookback, 1))])
+
+
+def _learnt_short_windows(estimator: Any) -> bool:
+    """Return whether every part with a lookback was fitted on short windows too."""
+    parts = [part for part in _parts(estimator) if (getattr(part, "lookback", None) or 1) > 1]
+    return all(getattr(part, "context", None) == "mask" for part in parts)
+
+
+def _check_series_arrived(estimator: Any) -> None:
+    """Raise a ValueError if a part cut windows from rows without knowing their series."""
+    for part in _parts(estimator):
+        context = getattr(part, "context_", None)
+        if isinstance(context, pd.DataFrame) and len(context):
+            if isinstance(context.index, pd.MultiIndex):
+                continue
+            raise ValueError(
+                f"The rows of several series must reach {type(part).__name__} with their index, "
+                "(series, time), or its windows cross from one series into the next. A step "
+                "before it dropped the index; use "
+                'pipeline.set_output(transform="pandas").'
+            )
+
+
+def takes_groups(method: Callable[..., Any]) -> bool:
+    return "groups" in inspect.signature(method).parameters
+
+
+@contextmanager
+def _without_history_warnings() -> Iterator[None]:
+    """Leave these warnings to :func:`backtest`, which issues one for all folds.
+
+    Those of predict would concern rows whose predictions are discarded.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HistoryWarning)
+        yield
+
+
+def fit_and_predict(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    labels: Labels,
+    groups: NDArray[Any] | None,
+    params: dict[str, Any],
+    *,
+    train: Positions,
+    tests: list[Positions],
+    n_outputs: int,
+    keep: bool,
+) -> list[Block]:
+    """Fit on a training set, and predict the test blocks after it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Is fitted.
+
+    X, y : array-like
+        All rows.
+
+    labels : Labels
+        Their series.
+
+    groups : ndarray of shape (n_rows,) or None
+        The series of each row, for estimators with a parameter ``groups``.
+
+    params : dict
+        Parameters of ``fit``.
+
+    train : ndarray of int
+        Training rows.
+
+    tests : list of ndarray of int
+        Positions of each test block.
+
+    n_outputs : int
+        Columns of ``y``.
+
+    keep : bool
+        Whether to return the estimator in the blocks.
+
+    Returns
+    -------
+    blocks : list of Block
+    """
+
+    def groups_for(method: Callable[..., Any], rows: Positions) -> dict[str, Any]:
+        return {} if groups is None or not takes_groups(method) else {"groups": groups[rows]}
+
+    params = _check_method_params(X, params, indices=train) | groups_for(estimator.fit, train)
+    with _without_history_warnings():
+        estimator.fit(_safe_indexing(X, train), _safe_indexing(y, train), **params)
+    lookback = 1 if np.ndim(X) == 3 else lookback_of(estimator)
+    if isinstance(labels.index, pd.MultiIndex):
+        _check_series_arrived(estimator)
+    kept = estimator if keep else None
+    blocks = []
+    for test in tests:
+        rows, short = _with_history(test, labels.series, lookback)
+        if _learnt_short_windows(estimator):
+            short = short[:0]
+        with _without_history_warnings():
+            y_pred = estimator.predict(
+                _safe_indexing(X, rows), **groups_for(estimator.predict, rows)
+            )
+        y_pred = np.asarray(y_pred, dtype=np.float64).reshape(len(rows), -1)
+        if y_pred.shape[1] != n_outputs or not np.isfinite(y_pred).all():
+            raise ValueError(
+                f"{type(estimator).__name__}.predict must return {n_outputs} finite columns. Got "
+                f"{y_pred.shape[1]} columns, {np.isfinite(y_pred).mean():.0%} of them finite."
+            )
+        blocks.append(Block(test, y_pred[np.isin(rows, test)], short, lookback, kept))
+    return blocks
+
+
+def _with_history(test: Positions, series: Positions, lookback: int) -> tuple[Positions, Positions]:
+    """Return the rows of the windows that end in test rows, and the test rows that lack some."""
+    if lookback == 1:
+        return test, test[:0]
+    rows, short = [], []
+    for code in np.unique(series[test]):
+        own = np.flatnonzero(series == code)
+        at = np.searchsorted(own, test[series[test] == code])
+        rows.append(own[max(0, at[0] - lookback + 1) : at[-1] + 1])
+        short.append(own[at[at < lookback - 1]])
+    return np.sort(np.concatenate(rows)), np.sort(np.concatenate(short))
