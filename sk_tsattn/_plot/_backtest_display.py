@@ -19,7 +19,6 @@ COLUMNS = ("fold", "horizon", "y_true", "y_pred")
 FOLD_SHADES = ("#f2f2f2", "#dedede")
 # Series up to this length have a marker on each forecast.
 MARKED_ROWS = 60
-MAX_TICKS = 15
 
 
 class BacktestDisplay:
@@ -198,7 +197,7 @@ def _one_of(labels: list[Any], wanted: Any, name: str) -> Any:
     if wanted is None:
         return labels[0]
     if wanted not in labels:
-        known = ", ".join(map(repr, labels[:9])) or "none"
+        known = ", ".join(map(str, labels[:9])) or "none"
         raise ValueError(f"{name} must be one of those predicted, {known}. Got {wanted!r} instead.")
     return wanted
 
@@ -281,8 +280,11 @@ def _draw_error(panel: Axes, frame: pd.DataFrame) -> None:
     else:
         panel.plot(places, errors, "o", color=INK, label="each fold")
         panel.axhline(errors.mean(), color=BLUE, label="mean over folds")
-    ticks = range(0, len(labels), 1 + len(labels) // MAX_TICKS)
-    panel.set_xticks(ticks, [str(labels[tick]) for tick in ticks])
+    texts = [str(label) for label in labels]
+    width, _ = size_of(panel)
+    most = width / (0.25 + 0.08 * max(map(len, texts)))  # a letter is 0.08 inches wide
+    ticks = range(0, len(texts), int(np.ceil(len(texts) / most)))
+    panel.set_xticks(ticks, texts[:: ticks.step])
     panel.set_xlabel(by)
     panel.set_ylabel("root mean squared error")
     panel.set_ylim(bottom=0)

@@ -1,0 +1,125 @@
+"""BacktestDisplay: the figure shows the predictions of a backtest."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils import Bunch
+
+from sk_tsattn import BacktestDisplay
+
+N = 48
+INDICES = {
+    "dates": pd.date_range("2024-02-27", periods=N, freq="h", name="hour"),
+    "zone": pd.date_range("2024-02-27", periods=N, freq="h", tz="Europe/Berlin"),
+    "periods": pd.period_range("2020-01", periods=N, freq="M", name="month"),
+    "time deltas": pd.timedelta_range("0s", periods=N, freq="9s"),
+    "numbers": pd.RangeIndex(100, 100 + N),
+    "text": pd.Index([f"row {i:02}" for i in range(N)]),
+}
+
+
+def backtest_result(index=INDICES["dates"], n_folds=4, horizons=(1, 2), series=None):
+    """Return predictions that are wrong by the number of the horizon and of the fold."""
+    rows = pd.DataFrame({"y_true": 50 + 5 * np.sin(np.arange(len(index)) / 5)}, index=index)
+    rows["fold"] = np.arange(len(index)) * n_folds // len(index)
+    parts = [rows.assign(horizon=h, y_pred=rows["y_true"] + i) for i, h in enumerate(horizons, 1)]
+    frame = pd.concat(parts).sort_index(kind="stable")
+    frame["y_pred"] += frame["fold"]
+    if series is not None:
+        frame = pd.concat(
+            {name: frame.assign(y_true=frame["y_true"] + i) for i, name in enumerate(series)}
+        )
+    return Bunch(predictions=frame[["fold", "horizon", "y_true", "y_pred"]])
+
+
+@pytest.mark.parametrize("horizon", [None, 1, 2])
+def test_forecasts_and_truth_are_those_of_the_horizon(horizon):
+    result = backtest_result()
+    ax = BacktestDisplay.from_backtest(result, horizon=horizon).axes_["forecast"]
+    truth, *folds = ax.lines
+    expected = result.predictions.query("horizon == @horizon" if horizon else "horizon == 1")
+    np.testing.assert_array_equal(truth.get_ydata(), expected["y_true"])
+    assert len(folds) == 4
+    drawn = np.concatenate([line.get_ydata() for line in folds])
+    np.testing.assert_array_equal(drawn, expected["y_pred"])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["truth", "forecast"]
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_folds_are_shaded_from_their_first_row_to_the_next_ones(name, assert_legible):
+    display = BacktestDisplay.from_backtest(backtest_result(INDICES[name]))
+    ax = display.axes_["forecast"]
+    truth, *folds = ax.lines
+    assert (np.diff(truth.get_xdata()) > 0).all()
+    starts = [line.get_xdata()[0] for line in folds]
+    spans = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
+    np.testing.assert_allclose([span.x0 for span in spans], starts)
+    np.testing.assert_allclose([span.x1 for span in spans], [*starts[1:], truth.get_xdata()[-1]])
+    assert [text.get_text() for text in ax.texts] == [f"fold {i}" for i in range(4)]
+    assert_legible(display.figure_)
+
+
+@pytest.mark.parametrize("n_folds", [1, 12, 48])
+@pytest.mark.parametrize("width", [5, 12])
+def test_names_of_folds_do_not_overlap(plt, n_folds, width, assert_legible):
+    figure, ax = plt.subplots(figsize=(width, 4), layout="constrained")
+    display = BacktestDisplay.from_backtest(backtest_result(n_folds=n_folds), ax=ax)
+    assert display.ax_ is ax
+    assert_legible(figure)
+    boxes = [text.get_window_extent() for text in display.axes_["forecast"].texts]
+    boxes.append(ax.title.get_window_extent())
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+    assert plt.get_fignums() == [figure.number]
+
+
+def test_one_series_of_several_is_drawn_and_named():
+    result = backtest_result(series=["Elbe", "Rhine"])
+    for series, shown in ((None, "Elbe"), ("Rhine", "Rhine")):
+        display = BacktestDisplay.from_backtest(result, series=series)
+        expected = result.predictions.loc[shown].query("horizon == 1")["y_true"]
+        np.testing.assert_array_equal(display.axes_["forecast"].lines[0].get_ydata(), expected)
+        assert f"series {shown}" in display.ax_.get_title()
+
+
+def test_errors_by_horizon_are_those_of_the_folds_and_their_mean(assert_legible):
+    display = BacktestDisplay.from_backtest(backtest_result(), kind="error")
+    points, mean = display.axes_["error"].lines
+    found = sorted(zip(points.get_xdata(), points.get_ydata(), strict=True))
+    np.testing.assert_allclose(found, [(h, 1 + h + fold) for h in (0, 1) for fold in range(4)])
+    np.testing.assert_allclose(mean.get_ydata(), [2.5, 3.5])
+    ticks = display.axes_["error"].get_xticklabels()
+    assert [tick.get_text() for tick in ticks] == ["1", "2"]
+    assert_legible(display.figure_)
+
+
+@pytest.mark.parametrize("chosen", [{"horizon": 2}, {"horizon": 2, "series": "b"}])
+def test_the_error_of_one_horizon_is_by_fold(chosen):
+    result = backtest_result(series=["a", "b"] if "series" in chosen else None)
+    display = BacktestDisplay.from_backtest(result, kind="error", **chosen)
+    points, mean = display.axes_["error"].lines
+    np.testing.assert_allclose(points.get_xdata(), range(4))
+    np.testing.assert_allclose(points.get_ydata(), np.arange(4) + 2 - (len(chosen) == 2))
+    np.testing.assert_allclose(mean.get_ydata(), 3.5 - (len(chosen) == 2))
+
+
+def test_many_horizons_are_legible(assert_legible):
+    result = backtest_result(horizons=[f"in {h} hours" for h in range(1, 25)])
+    for kind in ("forecast", "error"):
+        assert_legible(BacktestDisplay.from_backtest(result, kind=kind).figure_)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kind": "truth"}, "kind must be 'forecast' or 'error'. Got 'truth'"),
+        ({"horizon": 3}, "horizon must be one of those predicted, 1, 2. Got 3"),
+        ({"series": "Oder"}, "series must be one of those predicted, none. Got 'Oder'"),
+        ({"result": Bunch()}, r"Got one without fold, horizon, y_true, y_pred"),
+        ({"result": Bunch(predictions=pd.DataFrame({"fold": [0]}))}, "without horizon"),
+    ],
+)
+def test_what_cannot_be_drawn_is_an_error_without_a_figure(plt, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BacktestDisplay.from_backtest(**({"result": backtest_result()} | arguments))
+    assert plt.get_fignums() == []
