@@ -5,12 +5,14 @@ All functions take any fitted estimator that predicts windows, also inside a ``P
 """
 
 from ..attention._uniform import uniform_attention
+from ._attention_importance import attention_importance
 from ._faithfulness import faithfulness
 from ._permutation_importance import permutation_importance
 from ._refit_agreement import refit_agreement
 from ._uniform_attention_check import uniform_attention_check
 
 __all__ = [
+    "attention_importance",
     "faithfulness",
     "permutation_importance",
     "refit_agreement",

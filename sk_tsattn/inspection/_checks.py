@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
+
+from .._data._numbers import as_numbers
 
 
 def check_windows(X: ArrayLike) -> NDArray[Any]:
     """Return ``X`` as an array; raise unless it holds rows (2-D) or windows (3-D) of numbers."""
-    if hasattr(X, "detach"):  # a torch tensor
-        X = X.detach().cpu().numpy()
-    values: NDArray[Any] = check_array(
-        X, allow_nd=True, dtype="numeric", ensure_all_finite="allow-nan"
-    )
+    values = as_numbers(X, "X", allow_missing=True)
     if values.ndim > 3:
         raise ValueError(
             "X must have shape (n_samples, n_timesteps, n_features), oldest step first. Got an "

@@ -21,7 +21,7 @@ LAYOUTS = {
 }
 
 
-def attention_of(estimator: Any, X: NDArray[Any]) -> NDArray[np.float64]:
+def attention_of(estimator: Any, X: NDArray[Any], over: str | None = None) -> NDArray[np.float64]:
     """Return the attention of a fitted estimator, or of the one inside a wrapper.
 
     Parameters
@@ -32,10 +32,13 @@ def attention_of(estimator: Any, X: NDArray[Any]) -> NDArray[np.float64]:
     X : ndarray of shape (n_samples, n_timesteps, n_features)
         Windows.
 
+    over : {"cell", "time", "feature"} or None, default=None
+        The kind of attention. None is the first of these that the attention mode defines.
+
     Returns
     -------
     weights : ndarray of shape (n_samples, n_timesteps or 1, n_features or 1)
-        Attention on cells if the attention mode defines it, else on steps or features.
+        Attention on cells, steps or features.
     """
     found, X_inside = find(estimator, X, ["attention_weights"])
     if found is None:
@@ -45,11 +48,13 @@ def attention_of(estimator: Any, X: NDArray[Any]) -> NDArray[np.float64]:
             f"{SHAPES} as attention."
         )
     weights = found.attention_weights(X_inside)
-    over = next((over for over in ITEM_AXES if over in weights), None)
+    kinds = [over] if over is not None else list(ITEM_AXES)
+    over = next((kind for kind in kinds if kind in weights), None)
     if over is None:
         raise ValueError(
-            "attention_weights(X) must return 'cell', 'time' or 'feature'. Got "
-            f"{sorted(weights)} instead; pass an array as attention."
+            f"attention_weights(X) must return {' or '.join(map(repr, kinds))}. Got "
+            f"{sorted(weights)} instead; fit with another attention_mode, or pass an array of "
+            "importances."
         )
     values = np.asarray(weights[over])
     layout = item_shape(X.shape, over)

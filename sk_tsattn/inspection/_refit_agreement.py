@@ -20,6 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._data._checks import check_int
 from ..attention._kinds import ATTENTION_KINDS
 from ._checks import draw_seed, take
+from ._correlation import correlation, without_rounding
 from ._groups import fit_params
 from ._labels import feature_index, time_index
 from ._wrapped import find
@@ -220,14 +221,14 @@ def _index(over: str, shape: tuple[int, ...], feature_names: Any, *sources: Any)
 
 def _compare(frame: pd.DataFrame, over: str, top_k: int) -> list[dict[str, Any]]:
     """Compare each pair of columns."""
-    values = [_without_rounding(column) for column in frame.to_numpy().T]
+    values = [without_rounding(column) for column in frame.to_numpy().T]
     return [
         {
             "over": over,
             "refit_a": a,
             "refit_b": b,
-            "pearson": _correlation(values[a], values[b]),
-            "spearman": _correlation(rankdata(values[a]), rankdata(values[b])),
+            "pearson": correlation(values[a], values[b]),
+            "spearman": correlation(rankdata(values[a]), rankdata(values[b])),
             "top_k_overlap": float(_in_top(values[a], top_k) @ _in_top(values[b], top_k) / top_k),
             "top_k": top_k,
             "n_items": len(frame),
@@ -246,19 +247,6 @@ def _summarise(pairs: pd.DataFrame) -> pd.DataFrame:
             row[f"{measure}_min"] = of_kind[measure].min()
         summary[over] = row | of_kind[["top_k", "n_items"]].iloc[0].to_dict()
     return pd.DataFrame.from_dict(summary, orient="index").rename_axis("over")
-
-
-def _without_rounding(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return exactly uniform values if they are uniform up to rounding, which has no order."""
-    return np.full_like(values, values.mean()) if np.ptp(values) <= 1e-9 * values.max() else values
-
-
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Compute Pearson's correlation; NaN if one of them is constant."""
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return np.nan
-    a, b = a - a.mean(), b - b.mean()
-    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 
 
 def _in_top(values: NDArray[np.float64], k: int) -> NDArray[np.float64]:

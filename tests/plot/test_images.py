@@ -14,7 +14,12 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from sk_tsattn import AttentionDisplay, FaithfulnessDisplay, LossCurveDisplay
+from sk_tsattn import (
+    AttentionDisplay,
+    FaithfulnessDisplay,
+    ImportanceDisplay,
+    LossCurveDisplay,
+)
 from sk_tsattn._plot._attention_display import KINDS
 
 BASELINES = Path(__file__).parent / "baseline_images"
@@ -79,6 +84,14 @@ def faithfulness(shift):
     return FaithfulnessDisplay(curves, areas=areas.rename(columns={"error": "area"}))
 
 
+def importance(shift):
+    weight = np.array([[0.5, 0.25, 0.15, 0.07, 0.03], [0.2, 0.05, 0.4, 0.3, 0.05]])
+    weight = weight ** (1 / (1 + shift))
+    weight = weight / weight.sum(axis=1, keepdims=True)
+    frame = pd.DataFrame(weight.T, index=NAMES, columns=["attention", "importance_fraction"])
+    return ImportanceDisplay(frame, overlap=0.52)
+
+
 def history(shift):
     epoch = np.arange(1, 31)
     table = {
@@ -98,6 +111,7 @@ FIGURES = {
     "time": lambda shift, ax: attention(shift).plot(ax, kind="time"),
     "refits": lambda shift, ax: refits(shift).plot(ax, kind="feature"),
     "faithfulness": lambda shift, ax: faithfulness(shift).plot(ax),
+    "importance": lambda shift, ax: importance(shift).plot(ax),
     "loss_curve": lambda shift, ax: history(shift).plot(ax),
 }
 

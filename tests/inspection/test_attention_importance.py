@@ -1,0 +1,87 @@
+"""Attention beside importance: estimators whose attention and whose reading are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils import Bunch
+
+from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn.inspection import attention_importance, permutation_importance
+
+N, T, F = 100, 4, 3
+
+
+@pytest.fixture
+def attends(Reads):
+    """Return a function that makes an estimator of one cell, with this attention."""
+
+    class Attends(Reads):
+        def attention_weights(self, X):
+            return Bunch(**{k: np.tile(v, (len(X), 1)) for k, v in self.weights.items()})
+
+    def make(cell, **weights):
+        estimator = Attends(cell)
+        estimator.weights = {name: np.array(values, float) for name, values in weights.items()}
+        return estimator
+
+    return make
+
+
+def windows():
+    return np.random.default_rng(0).normal(size=(N, T, F))
+
+
+def test_attention_on_the_feature_that_is_read_overlaps_wholly(attends):
+    X = windows()
+    result = attention_importance(attends((1, 2), feature=[0, 0, 1]), X, X[:, 1, 2], random_state=0)
+    assert result.overlap == 1
+    assert result.frame["importance_fraction"].tolist() == [0, 0, 1]
+    assert (result.frame["difference"] == 0).all()
+    assert result.spearman == pytest.approx(1)
+    assert result.over == "feature"
+
+
+@pytest.mark.parametrize(
+    ("over", "attention"), [("feature", [0.6, 0.3, 0.1]), ("time", [1, 0, 0, 0])]
+)
+def test_the_columns_are_attention_and_permutation_importance(attends, over, attention):
+    X = windows()
+    estimator = attends((1, 2), **{over: attention})
+    result = attention_importance(estimator, X, X[:, 1, 2], over=over, random_state=0)
+    expected = permutation_importance(estimator, X, X[:, 1, 2], over=over, random_state=0)
+    np.testing.assert_allclose(result.frame["attention"], attention)
+    np.testing.assert_array_equal(result.frame["importance"], expected.importances_mean)
+    np.testing.assert_array_equal(result.frame["importance_std"], expected.importances_std)
+    assert result.frame.index.equals(expected.frame.index)
+    assert result.overlap == pytest.approx(attention[{"feature": 2, "time": 1}[over]])
+    assert result.spearman < 0
+
+
+def test_uniform_attention_and_no_importance_have_no_correlation(attends):
+    X = windows()
+    estimator = attends((1, 2), feature=[1 / 3] * 3)
+    assert np.isnan(attention_importance(estimator, X, X[:, 1, 2], random_state=0).spearman)
+    result = attention_importance(estimator, 0 * X, np.arange(N), random_state=0)
+    assert result.frame["importance_fraction"].isna().all()
+    assert np.isnan(result.overlap)
+
+
+def test_rows_of_several_series_are_cut_into_windows():
+    rng = np.random.default_rng(0)
+    groups = np.tile(["a", "b"], 60)
+    X = pd.DataFrame(rng.normal(size=(120, 2)), columns=["u", "v"])
+    y = X["u"].groupby(groups).shift(1).fillna(0)
+    model = AttentionLSTMRegressor(lookback=3, attention="dense", max_epochs=30, lr=0.01)
+    model.set_params(random_state=0).fit(X, y, groups=groups)
+    result = attention_importance(model, X, y, groups=groups, random_state=0)
+    assert result.frame.index.tolist() == ["u", "v"]
+    assert result.frame["importance_fraction"]["u"] > 0.9
+    assert result.frame["attention"].sum() == pytest.approx(1)
+
+
+def test_attention_that_the_mode_does_not_define_is_an_error_with_advice(attends):
+    X = windows()
+    with pytest.raises(ValueError, match=r"must return 'time'.*fit with another attention_mode"):
+        attention_importance(attends((1, 2), feature=[0, 0, 1]), X, X[:, 1, 2], over="time")
+    with pytest.raises(ValueError, match="over must be one of 'feature', 'time'"):
+        attention_importance(attends((1, 2), feature=[0, 0, 1]), X, X[:, 1, 2], over="cell")
