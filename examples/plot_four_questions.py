@@ -43,7 +43,7 @@ def axes_that_sum_to_one(weights, names):
 
 # %%
 # 1. Are ``attention_3d_block`` and the package's ``Attention`` the same?
-# ----------------------------------------------------------------------
+# -----------------------------------------------------------------------
 # We compare the shapes of the outputs and weights, the number of parameters, and how far the output
 # changes if the older steps are permuted.
 
