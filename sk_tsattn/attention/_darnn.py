@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ._dropout import Dropout
 from ._encoder import WindowLSTM
 from ._input_attention import InputAttentionEncoder
 from ._normalize import attention_of_mode, cell_attention
@@ -100,7 +101,7 @@ class DARNN(nn.Module):
                     dropout=dropout,
                     position_embedding=False,
                 )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         if attention_mode == "feature":
             self.head: nn.Module = nn.Linear(hidden_size, n_outputs)
         else:

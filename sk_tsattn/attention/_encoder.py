@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ._dropout import UpperLayers
 from ._padding import newest_last, observed_first
 
 
@@ -86,16 +87,15 @@ class WindowLSTM(nn.Module):
         self.lstm = nn.LSTM(
             input_size + (self.position.size if self.position is not None else 0),
             hidden_size,
-            num_layers=num_layers,
-            dropout=dropout if num_layers > 1 else 0.0,
             batch_first=True,
         )
+        self.upper = UpperLayers(nn.LSTM, hidden_size, num_layers - 1, dropout)
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
         if self.position is not None:
             X = self.position(X)  # (B, T, K + P)
         if mask is None:
-            states: Tensor = self.lstm(X)[0]  # (B, T, H)
+            states: Tensor = self.upper(self.lstm(X)[0])  # (B, T, H)
             return states
-        states, _ = self.lstm(observed_first(X, mask))
+        states = self.upper(self.lstm(observed_first(X, mask))[0])
         return newest_last(states, mask)  # (B, T, H)

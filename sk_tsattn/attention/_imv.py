@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ._dropout import Dropout
 from ._encoder import PositionEmbedding
 from ._normalize import attention_of_mode
 from ._padding import masked_softmax, zero_padding
@@ -172,7 +173,7 @@ class IMVLSTM(nn.Module):
             )
             for layer in range(num_layers)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         bound = d**-0.5
         size = d if attention_mode == "feature" else 2 * d  # of h_T^n or [h_T^n; g^n]
         self.time_score: nn.Parameter | None = None

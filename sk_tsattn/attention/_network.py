@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ._dropout import Dropout
 from ._encoder import WindowLSTM
 from ._normalize import attention_of_mode, cell_attention
 from ._padding import zero_padding
@@ -86,7 +87,7 @@ class AttentionLSTM(nn.Module):
             position_embedding=position_embedding,
         )
         self.readout = readout
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         output_size: Any = hidden_size if readout is None else readout.output_size
         self.head = nn.Linear(output_size, n_outputs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ._dropout import Dropout, UpperLayers
 from ._encoder import PositionEmbedding
 from ._normalize import attention_of_mode, cell_attention
 from ._padding import masked_softmax, zero_padding
@@ -69,14 +70,18 @@ class RETAIN(nn.Module):
         input_size = hidden_size + (self.position.size if self.position is not None else 0)
 
         def rnn() -> nn.GRU:
-            between = dropout if num_layers > 1 else 0.0
-            return nn.GRU(input_size, hidden_size, num_layers, batch_first=True, dropout=between)
+            return nn.GRU(input_size, hidden_size, batch_first=True)
+
+        def upper(is_used: bool) -> UpperLayers:
+            return UpperLayers(nn.GRU, hidden_size, num_layers - 1 if is_used else 0, dropout)
 
         self.alpha_rnn = rnn() if attention_mode != "feature" else None
+        self.alpha_upper = upper(attention_mode != "feature")
         self.alpha = nn.Linear(hidden_size, 1, bias=False) if attention_mode != "feature" else None
         self.beta_rnn = rnn() if attention_mode != "time" else None
+        self.beta_upper = upper(attention_mode != "time")
         self.beta = nn.Linear(hidden_size, hidden_size) if attention_mode != "time" else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(hidden_size, n_outputs)
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -113,10 +118,12 @@ class RETAIN(nn.Module):
         observed = embedded.new_ones(B, T) if mask is None else mask.to(embedded.dtype)
         alpha = observed / observed.sum(dim=1, keepdim=True)  # (B, T)
         if self.alpha_rnn is not None and self.alpha is not None:
-            logits = self.alpha(self.alpha_rnn(backwards)[0]).flip(1)  # e_t (B, T, 1)
+            logits = self.alpha(self.alpha_upper(self.alpha_rnn(backwards)[0])).flip(
+                1
+            )  # e_t (B, T, 1)
             alpha = masked_softmax(logits[:, :, 0], mask, dim=1)  # step 2
         beta = embedded.new_ones(B, T, 1)
         if self.beta_rnn is not None and self.beta is not None:
-            beta = self.beta(self.beta_rnn(backwards)[0].flip(1)).tanh()  # step 3
+            beta = self.beta(self.beta_upper(self.beta_rnn(backwards)[0]).flip(1)).tanh()  # step 3
             beta = override_gates(beta, mask)
         return alpha[:, :, None], beta

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from .._dropout import Dropout
 from .._encoder import WindowLSTM
 from .._normalize import attention_of_mode, cell_attention
 from .._padding import masked_mean, zero_padding
@@ -92,7 +93,7 @@ class BottleneckLSTM(nn.Module):
             dropout=dropout,
             position_embedding=position_embedding,
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(2 * hidden_size, n_outputs)
         self.skip = nn.Linear(n_timesteps * n_features, n_outputs, bias=False)  # U / s
         nn.init.zeros_(self.skip.weight)
