@@ -4,6 +4,8 @@ The target is the feature u two rows before in the same series: windows that mix
 nothing, and an importance of about 2 (twice the variance of the target) is right.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,12 +16,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor
+from sk_tsattn.exceptions import HistoryWarning
 from sk_tsattn.inspection import (
     faithfulness,
     permutation_importance,
     refit_agreement,
     uniform_attention_check,
 )
+
+# The rows of the training set have no history: all calls warn of that.
+pytestmark = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 
 N_TIMES, LOOKBACK = 100, 4
 GROUPS = np.tile(list("ABCD"), N_TIMES)
@@ -88,13 +94,40 @@ def test_rows_without_the_series_of_fit_are_an_error_that_asks_for_groups(
     name, by_groups, rows, target
 ):
     function, options = FUNCTIONS[name]
-    with pytest.raises(ValueError, match=r"was fitted on several series .* groups"):
+    with pytest.raises(ValueError, match=r"name the series of each row with groups="):
         function(by_groups, rows, target, random_state=0, **options)
+    numbered = rows.reset_index(drop=True)  # without times that occur repeatedly
+    with pytest.raises(ValueError, match=r"was fitted on several series .* give groups"):
+        function(by_groups, numbered, target, random_state=0, **options)
 
 
 def test_the_display_of_rows_without_the_series_of_fit_is_an_error(by_groups, rows):
-    with pytest.raises(ValueError, match=r"was fitted on several series .* groups"):
-        AttentionDisplay.from_estimator(by_groups, rows)
+    with pytest.raises(ValueError, match=r"was fitted on several series .* give groups"):
+        AttentionDisplay.from_estimator(by_groups, rows.reset_index(drop=True))
+
+
+def count_warnings(function, *args, **options):
+    """Return how often a call warns of missing history."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function(*args, **options)
+    assert {warning.category for warning in caught} <= {HistoryWarning}
+    return len(caught)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    # Faithfulness leaves out the rows without a complete window.
+    [("permutation_importance", 1), ("faithfulness", 0), ("uniform_attention_check", 1)],
+)
+def test_missing_history_is_warned_of_once_a_call(name, expected, by_index, panel, target):
+    function, options = FUNCTIONS[name]
+    assert count_warnings(function, by_index, panel, target, random_state=0, **options) == expected
+
+
+def test_a_display_warns_once_of_missing_history(by_index, panel):
+    pytest.importorskip("matplotlib").use("Agg")
+    assert count_warnings(AttentionDisplay.from_estimator, by_index, panel, kind="sample") == 1
 
 
 def test_the_importance_of_the_relevant_feature_is_twice_the_variance(by_groups, rows, target):

@@ -241,6 +241,7 @@ def test_fitted_networks_in_pipelines_and_searches_are_inspected():
     assert result.importances.shape == (T, 1)
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 def test_rows_with_lookback_are_permuted_by_feature():
     rng = np.random.default_rng(0)
     index = pd.date_range("2026-01-01", periods=N, freq="h")
@@ -285,6 +286,7 @@ def test_an_object_that_neither_predicts_nor_scores_is_an_error():
         importance(object(), windows(), np.zeros(N))
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 def test_polars_frames_have_the_result_of_pandas_frames():
     polars = pytest.importorskip("polars")
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(N, 2)), columns=["load", "noise"])

@@ -94,6 +94,7 @@ def test_pipelines_searches_and_transformed_targets_are_checked(mode):
         assert result.mean_absolute_change > 0
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 def test_rows_with_lookback_and_several_outputs_are_checked():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 3)), rng.normal(size=(60, 2))

@@ -137,6 +137,7 @@ def test_from_X_draws_the_mean_over_these_windows(fitted, windows, mode):
         np.testing.assert_allclose(lengths(display.ax_), mean)
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 def test_from_X_of_several_series_takes_groups():
     rng = np.random.default_rng(0)
     X, y, groups = rng.normal(size=(60, 2)), rng.normal(size=60), np.repeat(["a", "b"], 30)

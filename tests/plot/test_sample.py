@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor
 from sk_tsattn._plot._sample import MAX_FEATURES
@@ -10,6 +11,7 @@ from sk_tsattn._plot._sample import MAX_FEATURES
 T, F = 6, 4
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 def test_a_sample_is_its_series_in_their_units_shaded_by_its_attention(hourly):
     model, frame, _ = hourly
     display = AttentionDisplay.from_estimator(model, frame[:40], kind="sample", sample=20)
@@ -70,6 +72,7 @@ def test_a_sample_after_the_training_set_has_the_end_of_that_as_its_history(hour
         np.testing.assert_array_equal(line.get_xdata(), frame.index[37:42].to_numpy())
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 def test_a_sample_with_too_short_a_history_leaves_a_gap(hourly):
     model, frame, _ = hourly
     display = AttentionDisplay.from_estimator(model, frame[:40], kind="sample", sample=1)
@@ -80,15 +83,18 @@ def test_a_sample_with_too_short_a_history_leaves_a_gap(hourly):
         np.testing.assert_array_equal(line.get_xdata(), np.arange(-4, 1))
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 def test_time_stamps_with_a_zone_are_those_of_its_clock(hourly, zone):
-    model, frame, _ = hourly
+    model, frame, y = hourly
     frame = frame.tz_localize(zone)
+    model = clone(model).fit(frame, y.to_numpy())
     display = AttentionDisplay.from_estimator(model, frame, kind="sample", sample=20)
     line = next(iter(display.axes_.values())).lines[0]
     np.testing.assert_array_equal(line.get_xdata(), frame.index[16:21].tz_localize(None).to_numpy())
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 def test_a_sample_of_a_panel_has_the_times_of_its_own_series():
     rng = np.random.default_rng(0)
     times = pd.date_range("2024-01-01", periods=20, freq="D")
