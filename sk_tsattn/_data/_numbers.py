@@ -12,10 +12,14 @@ from sklearn.utils.validation import check_array
 
 # Columns, rows or cells named in a message.
 N_NAMED = 5
-# What to do with data that are no numbers, by the name of the argument.
+# What to do with data that are no numbers, and with missing ones, by the name of the argument.
+NO_FEATURE = (
+    "drop what is no feature; encode categories, for example with OneHotEncoder or "
+    "pandas.get_dummies; a column of time stamps belongs in the index"
+)
 ADVICE = {
-    "X": "drop what is no feature; encode categories, for example with OneHotEncoder or "
-    "pandas.get_dummies; a column of time stamps belongs in the index",
+    "X": NO_FEATURE,
+    "series": NO_FEATURE,
     "y": "encode classes as numbers that it makes sense to predict; a time is predicted as the "
     "number of hours (days, ...) from a fixed start",
 }
@@ -67,7 +71,7 @@ def as_numbers(
         If a cell is a dict, as scikit-learn's checks of estimators require.
     """
     columns = check_columns(data, name)
-    original, data = data, _to_array(data, name)
+    original, data = data, to_array(data, name)
     if not data.ndim and not ensure_2d:
         raise ValueError(_not_an_array(original, name))
     if data.dtype.kind == "O":
@@ -138,8 +142,27 @@ def _is_numeric(dtype: Any) -> bool:
     return bool(pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_object_dtype(dtype))
 
 
-def _to_array(data: Any, name: str) -> NDArray[Any]:
-    """Return ``data`` as an array of numbers or objects; refuse what is no table and no numbers."""
+def to_array(data: Any, name: str) -> NDArray[Any]:
+    """Return ``data`` as an array of numbers or objects, without a copy if it is one.
+
+    Parameters
+    ----------
+    data : array-like, DataFrame, Series or tensor
+        Columns of a DataFrame must be checked before, with :func:`check_columns`.
+
+    name : str
+        Name of the argument, for the messages.
+
+    Returns
+    -------
+    array : ndarray
+        Objects are not checked.
+
+    Raises
+    ------
+    ValueError
+        If ``data`` is no table of one length along each axis, or has a dtype that is no number.
+    """
     if scipy.sparse.issparse(data):
         raise ValueError(
             f"{name} must be dense. Sparse data was passed instead; convert it with toarray()."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ MAX_EXPONENT = 400
 # Standardised values are at most 2^52 = 4.5e15 in size. Beside greater ones, double precision loses
 # values of order 1; and their squares are safe in single precision.
 MAX_STANDARDISED = 2.0**52
+# A column that varies by less than its last digits counts as constant.
+CONSTANT_TOLERANCE = 10 * float(np.finfo(np.float64).eps)
 # Targets are at most 2^997 = 1.3e300 in size, so that predictions beyond them do not overflow.
 MAX_TARGET_EXPONENT = 997
 
@@ -38,6 +41,9 @@ class Standardizer:
 
     columns : list or None, default=None
         Names of the columns, for messages; None for their numbers.
+
+    constant : dict, default={}
+        Value of each constant feature, by its number.
     """
 
     mean: NDArray[np.float64] | float = 0.0
@@ -45,6 +51,7 @@ class Standardizer:
     exponent: NDArray[np.int_] | int = 0
     name: str = "X"
     columns: list[Any] | None = None
+    constant: dict[int, float] = field(default_factory=dict)
 
     @classmethod
     def for_features(
@@ -73,6 +80,8 @@ class Standardizer:
         """
         mean, std, exponent = moments(values, weight)
         constant = std == 0
+        in_own_units = in_units(mean, -exponent)
+        values_of_constant = {int(i): float(in_own_units[i]) for i in np.flatnonzero(constant)}
         if standardize:
             scale = np.where(constant, np.inf, std)
         else:
@@ -80,7 +89,7 @@ class Standardizer:
             mean, exponent = np.zeros_like(mean), np.zeros_like(exponent)
         # Infinity divided by an infinite scale would be NaN.
         mean, exponent = np.where(constant, 0.0, mean), np.where(constant, 0, exponent)
-        return cls(mean, scale, exponent, "X", columns)
+        return cls(mean, scale, exponent, "X", columns, values_of_constant)
 
     @classmethod
     def for_targets(
@@ -153,6 +162,29 @@ class Standardizer:
             f"{float(values[at]):.3g} in column {column!r} instead; if it stands for a missing "
             "value, impute it or drop the row, else change the unit."
         )
+
+    def warn_if_no_longer_constant(self, values: NDArray[Any]) -> None:
+        """Warn if a feature that was constant in the data of the fit varies in further data.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, ..., n_columns)
+            Features to go on training with.
+        """
+        with np.errstate(over="ignore"):
+            varying = [
+                repr(i if self.columns is None else self.columns[i])
+                for i, value in self.constant.items()
+                if np.abs(values[..., i] - value).max() > CONSTANT_TOLERANCE * abs(value)
+            ]
+        if varying:
+            warnings.warn(
+                f"Features that were constant in the first training data have no influence. Got "
+                f"other values of {', '.join(varying)} to go on with; call fit with "
+                "warm_start=False on data in which they vary.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def inverse_transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return standardised predictions in the units of the targets.
@@ -238,7 +270,7 @@ def moments(
     origin = in_units(origin, exponent)
     mean = origin + average(lambda rows: rows - origin)
     std = np.sqrt(average(lambda rows: (rows - mean) ** 2))
-    constant = std <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    constant = std <= CONSTANT_TOLERANCE * np.abs(mean)
     return mean, np.where(constant, 0.0, std), exponent
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ._checks import check_int
+from ._numbers import check_columns, to_array
 
 NOWCAST = "nowcast"
 
@@ -258,7 +259,8 @@ default=None
             f"y={y!r} names a column, which needs series to be a DataFrame. "
             f"Got {type(series).__name__} instead; give the target as an array."
         )
-    values = np.asarray(series)
+    check_columns(series, "series")
+    values = to_array(series, "series")
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:
@@ -270,7 +272,8 @@ default=None
     n_windows = n_rows - lookback + 1
     targets = None
     if y is not None:
-        targets = np.asarray(y)
+        check_columns(y, "y")
+        targets = to_array(y, "y")
         if targets.ndim not in (1, 2) or len(targets) != n_rows:
             raise ValueError(
                 f"y must have shape ({n_rows},) or ({n_rows}, n_outputs), one row for each row of "

@@ -67,7 +67,7 @@ def check_convergence(
     fitted, null = float((loss * weight).sum()), float((null_loss * weight).sum())
     if not math.isfinite(fitted):
         raise diverged(net, f"The loss of the final weights is {fitted}")
-    if len(loss) < MIN_WINDOWS:
+    if len(loss) < MIN_WINDOWS or null == 0:  # nothing can predict better than a constant's mean
         return
     variance = ((loss - null_loss - (fitted - null)) ** 2 * weight**2).sum()
     if fitted - null > max(EXCESS * null, N_ERRORS * float(variance.sqrt())):

@@ -167,6 +167,16 @@ def test_predictions_that_are_not_finite_are_refused(prediction):
         scaler.inverse_transform(np.array([[0.0], [prediction]]))
 
 
+def test_a_feature_that_is_no_longer_constant_is_warned_about():
+    values = np.column_stack([np.full(9, 0.1), np.arange(9), np.full(9, 1e6)])
+    scaler = Standardizer.for_features(
+        values, np.ones(9), standardize=True, columns=["flag", "wind", "level"]
+    )
+    scaler.warn_if_no_longer_constant(values + np.array([0, 5, 1e-9]))
+    with pytest.warns(UserWarning, match=r"no influence\. Got other values of 'flag' to go on"):
+        scaler.warn_if_no_longer_constant(np.array([[0.2, 1.0, 1e6]]))
+
+
 def test_ordinary_numbers_are_standardised_by_plain_arithmetic():
     values = np.random.default_rng(0).normal(3, 2, size=(50, 2))
     scaler = Standardizer.for_features(values, np.ones(50), standardize=True)

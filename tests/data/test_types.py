@@ -11,8 +11,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 
-from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn import AttentionLSTMRegressor, make_windows
 
 polars = pytest.importorskip("polars")
 
@@ -23,15 +24,14 @@ TARGET = rng.integers(-50, 50, size=N).astype(np.float64)
 TIMES = pd.date_range("2024-01-01", periods=N, freq="h")
 FRAME = pd.DataFrame(ROWS, columns=["u", "v"], index=TIMES)
 
+# One epoch may do worse than the mean.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
 
 def quick(**changes):
-    options = {"lookback": 3, "hidden_size": 2, "max_epochs": 1, "random_state": 0}
-    return AttentionLSTMRegressor(**options | {"attention_mode": None} | changes)
-
-
-@pytest.fixture(scope="module")
-def expected():
-    return quick().fit(ROWS, TARGET).predict(ROWS)
+    options = {"lookback": 3, "context": "mask", "hidden_size": 2, "max_epochs": 1}
+    options |= {"attention_mode": None, "random_state": 0}
+    return AttentionLSTMRegressor(**options | changes)
 
 
 # ------------------------------------------------------------------------------ cells of objects
@@ -186,6 +186,18 @@ def test_a_polars_column_of_numbers_is_read(kind):
     np.testing.assert_array_equal(by_frame, quick().fit(array, cells).predict(array))
 
 
+def test_make_windows_takes_no_time_stamps_for_numbers():
+    frame = polars.DataFrame({"when": list(TIMES), "u": ROWS[:, 0]})
+    with pytest.raises(ValueError, match=r"series must hold numbers\. Got the column 'when'"):
+        make_windows(frame, lookback=3)
+    with pytest.raises(ValueError, match=r"series must hold numbers\. Got the column 'when'"):
+        make_windows(FRAME.assign(when=TIMES), "u", lookback=3)
+    with pytest.raises(ValueError, match=r"y must hold numbers\. Got an array of datetime64"):
+        make_windows(FRAME, TIMES, lookback=3)
+    with pytest.raises(ValueError, match=r"series must be one table\. Got a list of 2 DataFrames"):
+        make_windows([FRAME, FRAME], lookback=3)
+
+
 def test_missing_values_of_polars_are_named_by_column():
     frame = polars.DataFrame({"u": ROWS[:, 0], "v": [None, *ROWS[1:, 1]]})
     with pytest.raises(ValueError, match=r"Input X contains NaN.*column 'v', in 1 of 30 rows"):
@@ -302,6 +314,7 @@ def outcome(X, y):
     """Fit and predict; return the message of a ValueError, or an empty text."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         try:
             assert np.isfinite(quick().fit(X, y).predict(X)).all()
         except ValueError as error:
