@@ -11,6 +11,7 @@ from skorch import NeuralNet
 from torch import nn
 
 from .._data._batches import INFERENCE_BATCH, Batches
+from .._random import random_numbers
 from ..attention._network import build_network
 from ._loss import WeightedLoss
 from ._random import initial_weights
@@ -22,6 +23,7 @@ RESERVED = {
     "callbacks": "set the parameter callbacks",
     "dataset": "X is cut into batches by the estimator",
     "device": "set the parameter device",
+    "iterator_train__batch_size": "set the parameter batch_size",
     "iterator_train": "X is cut into batches by the estimator",
     "iterator_valid": "X is cut into batches by the estimator",
     "lr": "set the parameter lr",
@@ -30,7 +32,9 @@ RESERVED = {
     "optimizer__lr": "set the parameter lr",
     "optimizer__weight_decay": "set the parameter weight_decay",
     "train_split": "set validation_fraction and early_stopping, or give X_val to fit",
+    "predict_nonlinearity": "predictions are those of the network",
     "verbose": "set the parameter verbose",
+    "warm_start": "set the parameter warm_start",
 }
 # Columns of skorch's history, and their names in history_.
 HISTORY_COLUMNS = {
@@ -44,14 +48,36 @@ HISTORY_COLUMNS = {
 }
 
 
+# What is set for the loss by the estimator.
+LOSS_RESERVED = ("criterion__loss", "criterion__reduction")
+
+
 def check_net_params(net_params: Mapping[str, Any] | None) -> None:
     """Raise a ValueError if ``net_params`` has an option that the estimator sets itself."""
-    for name in net_params or {}:
+    for name, value in (net_params or {}).items():
+        if not isinstance(name, str):
+            raise ValueError(
+                f"net_params must have names of skorch's options as keys. Got {name!r} instead."
+            )
         if name in RESERVED or name.startswith("module__"):
             instead = RESERVED.get(name, RESERVED["module"])
             raise ValueError(
                 f"net_params must leave skorch's {name!r} to the estimator. Got "
-                f"{net_params[name]!r} for it; {instead}."  # type: ignore[index] # not None here
+                f"{value!r} for it; {instead}."
+            )
+        if name in LOSS_RESERVED:
+            raise ValueError(
+                f"net_params must leave {name!r} to the estimator, which weighs the loss of each "
+                f"sample. Got {value!r} for it; set 'criterion' and its other options."
+            )
+        if name == "iterator_train__shuffle" and not isinstance(value, bool):
+            raise ValueError(f"net_params[{name!r}] must be True or False. Got {value!r} instead.")
+        kind = {"criterion": nn.Module, "optimizer": torch.optim.Optimizer}.get(name)
+        if kind is not None and not (isinstance(value, type) and issubclass(value, kind)):
+            example = {"criterion": "torch.nn.HuberLoss", "optimizer": "torch.optim.SGD"}[name]
+            raise ValueError(
+                f"net_params[{name!r}] must be a class such as {example}, with its options in "
+                f"'{name}__...'. Got {value!r} instead."
             )
 
 
@@ -93,7 +119,8 @@ def make_net(
     Raises
     ------
     ValueError
-        If ``net_params`` has an option that skorch does not know.
+        If ``net_params`` has an option that skorch does not know, or with which a training step
+        fails; or if an item of ``callbacks`` is not a callback.
     """
     options = dict(net_params or {})
     loss = options.pop("criterion", nn.MSELoss)
@@ -103,38 +130,88 @@ def make_net(
         options.setdefault("optimizer__fused", True)  # one kernel: a step takes an eighth less
     elif weight_decay:
         options.setdefault("optimizer__weight_decay", weight_decay)
-    net = NeuralNet(
-        make_network,
-        criterion=WeightedLoss,
-        criterion__loss=loss,
-        lr=lr,
-        batch_size=batch_size,
-        device=device,
-        # Callbacks keep state on themselves: copies leave the user's parameter as it was.
-        callbacks=[_copy_callback(callback) for callback in callbacks or []],
-        iterator_train=Batches,
-        iterator_train__shuffle=True,
-        iterator_valid=Batches,
-        iterator_valid__batch_size=max(batch_size, INFERENCE_BATCH),
-        verbose=int(verbose >= 2),
-        **{f"module__{key}": value for key, value in module.items()},
-        **options,
-    )
-    try:
+    options.setdefault("iterator_train__shuffle", True)
+    options.setdefault("iterator_valid__batch_size", max(batch_size, INFERENCE_BATCH))
+
+    def build(callbacks: Sequence[Any], **options: Any) -> NeuralNet:
+        net = NeuralNet(
+            make_network,
+            criterion=WeightedLoss,
+            criterion__loss=loss,
+            lr=lr,
+            batch_size=batch_size,
+            device=device,
+            callbacks=callbacks,
+            iterator_train=Batches,
+            iterator_valid=Batches,
+            verbose=int(verbose >= 2),
+            **{f"module__{key}": value for key, value in module.items()},
+            **options,
+        )
         with initial_weights(seed):
-            net.initialize()
-    except (TypeError, ValueError) as error:
-        if "unexpected argument" not in str(error) or not net_params:
+            return net.initialize()
+
+    try:
+        if net_params:
+            of_net = {k: v for k, v in options.items() if not k.startswith("callbacks__")}
+            _try_training_step(build([], **of_net), module)
+        # Callbacks keep state on themselves: copies leave the user's parameter as it was.
+        net = build([_copy_callback(callback) for callback in callbacks or []], **options)
+        _check_callback_options(net, options)
+    except Exception as error:
+        if not net_params:
             raise
         raise ValueError(
-            "net_params must hold options of skorch.NeuralNet or, with a prefix, of its parts. "
-            f"Got {sorted(net_params)} instead, of which skorch says: {error}"
+            "net_params must hold options of skorch.NeuralNet or, with a prefix, of its parts, "
+            f"such as 'optimizer__momentum'. Got {dict(net_params)!r} instead, of which skorch "
+            f"or torch says: {type(error).__name__}: {error}"
         ) from error
     net.module_.eval()
     return net
 
 
+def _check_callback_options(net: NeuralNet, net_params: Mapping[str, Any]) -> None:
+    """Raise if an option is that of a callback which the net does not have: skorch ignores it."""
+    known = net.get_params()
+    for option in net_params:
+        if option.startswith("callbacks__") and "__".join(option.split("__")[:2]) not in known:
+            raise ValueError(f"there is no callback of which {option!r} could be an option")
+
+
+def _try_training_step(net: NeuralNet, module: Mapping[str, Any]) -> None:
+    """Take a training step with a net that is not used any more, to raise for wrong options."""
+    dtype = getattr(torch, module["dtype"])
+    X = torch.zeros(2, module["n_timesteps"], module["n_features"], dtype=dtype, device=net.device)
+    y = torch.zeros(2, module["n_outputs"], dtype=dtype, device=net.device)
+    weight = torch.ones(2, dtype=dtype, device=net.device)
+    windows = _TwoWindows({"X": X}, (y, weight))
+    for training in (True, False):
+        for batch in net.get_iterator(windows, training=training):
+            with random_numbers(0):
+                step = net.train_step if training else net.validation_step
+                loss = step(batch)["loss"]
+            if loss.shape:
+                raise ValueError(f"the loss must be a number, but has shape {tuple(loss.shape)}")
+
+
+class _TwoWindows(torch.utils.data.Dataset[Any]):
+    """A data set of one batch."""
+
+    def __init__(self, X: dict[str, torch.Tensor], y: tuple[torch.Tensor, torch.Tensor]) -> None:
+        self.X, self.y = X, y
+
+    def __len__(self) -> int:
+        return 2
+
+    def batch(self, which: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.X
+
+    def targets(self, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.y
+
+
 def _copy_callback(callback: Any) -> Any:
+    """Copy a callback, which may have a name."""
     if isinstance(callback, tuple):
         name, callback = callback
         return name, _copy_callback(callback)
