@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_tsattn import AttentionLSTMRegressor, _regressor
+from sk_tsattn._data import _batches
 from sk_tsattn.attention import ATTENTION_MECHANISMS
 
 N = 200
@@ -87,6 +88,13 @@ def test_a_fill_value_at_predict_is_refused_by_column(ordinary, value):
         ordinary.predict(with_cell(X, value))
     with pytest.raises(ValueError, match=r"in column 'u' instead; if it stands for a missing"):
         ordinary.score(with_cell(X, value), Y)
+
+
+def test_a_fill_value_is_refused_by_column_where_batches_are_read_from_disk(monkeypatch):
+    monkeypatch.setattr(_batches, "RESIDENT_BYTES", 100)
+    model = quick(max_epochs=1).fit(X, Y)
+    with pytest.raises(ValueError, match=r"Got 1e\+37 in column 'u' instead"):
+        model.predict(with_cell(X, 1e37))
 
 
 @pytest.mark.parametrize("value", [-9999.0, 1e9, -1e12])
@@ -228,6 +236,13 @@ def test_a_feature_that_is_constant_up_to_the_split_has_no_influence_after_it():
     Z = X.assign(v=np.where(np.arange(N) < 170, 1.0, 7.0))
     model = quick(max_epochs=3, early_stopping=True, validation_fraction=0.2).fit(Z, Y)
     np.testing.assert_array_equal(model.predict(Z), model.predict(Z.assign(v=-40.0)))
+
+
+def test_a_feature_that_varies_only_after_the_first_part_of_the_data_is_warned_about():
+    Z = X.assign(v=np.where(np.arange(N) < 100, 1.0, 7.0))
+    model = quick().partial_fit(Z[:50], Y[:50]).partial_fit(Z[50:100], Y[50:100])
+    with pytest.warns(UserWarning, match=r"no influence\. Got other values of 'v' to go on with"):
+        model.partial_fit(Z[100:], Y[100:])
 
 
 # ------------------------------------------------------------------------------ missing values
