@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from . import _training as training
 from ._data._batches import WindowDataset
 from ._data._checks import warn_user
-from ._data._history import History, describe_short, warn_history
+from ._data._history import History, describe_short
+from ._data._holes import warn_history
 from ._data._input import check_target, check_weight
 from ._data._r2 import r2
 from ._data._rows import check_labels_of_target, check_rows, check_same_labels
@@ -497,7 +498,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             phases=not go_on,
             **training_options(self.attention, self.attention_params),
         )
-        fitted.n_iter_ = getattr(result, "best_epoch", result)
+        fitted.n_iter_ = result.best_epoch
         fitted.history_ = pd.DataFrame(training.history(fitted.net_))
         if self.attention_mode is not None:
             fitted._summarise_attention(training_set, weight)
@@ -505,9 +506,8 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         for name in set(self._fitted_attributes()) - set(fitted._fitted_attributes()):
             delattr(self, name)
         self.__dict__.update(fitted._fitted_attributes())
-        interrupted = getattr(result, "interrupted", None)
-        if interrupted is not None:
-            raise interrupted
+        if result.interrupted is not None:
+            raise result.interrupted
         return self
 
     def _fitted_attributes(self):

@@ -14,7 +14,7 @@ from sklearn.utils import Bunch, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._data._checks import is_int
-from .._data._history import warn_history
+from .._data._holes import warn_history
 from ._blocks import Block, fit_and_predict, lookback_of, takes_groups
 from ._folds import check_order_of_folds, split, summarise_folds
 from ._labels import Labels, Positions, check_data

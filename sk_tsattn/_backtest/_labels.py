@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from .._data._history import describe_holes
+from .._data._holes import describe_holes
 from .._data._rows import Rows, check_same_labels
 from .._data._time_labels import check_increasing, ordinals
 

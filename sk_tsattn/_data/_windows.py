@@ -5,7 +5,10 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ._checks import check_int
+from ._holes import describe_holes, warn_history
 from ._numbers import check_columns, to_array
+from ._rows import Rows, check_same_labels
+from ._time_labels import check_increasing
 
 NOWCAST = "nowcast"
 
@@ -206,7 +209,14 @@ default=None
     Raises
     ------
     ValueError
-        If the series has too few rows, is not 2-D, or ``y`` has another length.
+        If the series has too few rows, is not 2-D, or ``y`` has another length or other labels;
+        or if the labels of a DataFrame do not increase.
+
+    Warns
+    -----
+    HistoryWarning
+        If windows, or the steps from a window to its target, reach across missing time stamps of
+        an otherwise regular index.
 
     See Also
     --------
@@ -243,7 +253,7 @@ default=None
         )
     ahead, n_columns = (-1, 1) if nowcast else (gap, horizon)
 
-    labels = None
+    labels = times = None
     if isinstance(series, pd.DataFrame | pd.Series):
         if isinstance(series.index, pd.MultiIndex):
             raise ValueError(
@@ -252,6 +262,8 @@ default=None
                 "(groupby(level=0)), or give the frame to an estimator with lookback set."
             )
         labels = series.index
+        times = check_increasing(labels) if lookback > 1 else None
+        check_same_labels(labels, y, "y")
         if isinstance(y, str) or (isinstance(y, list) and all(isinstance(c, str) for c in y)):
             y = series[y]
     elif isinstance(y, str):
@@ -287,6 +299,11 @@ default=None
             f"series must have at least {n_needed} rows for lookback={lookback}, "
             f"horizon={horizon!r} and gap={gap}. Got {n_rows} instead; shorten one of them."
         )
+    if times is not None:
+        rows = Rows(values, None, pd.Index([0]), labels, times, [])
+        ends = np.arange(n_rows) >= n_rows - n_windows
+        reach = n_rows - n_windows
+        warn_history([describe_holes(rows, ends, reach, "series")])
     X = sliding_window_view(values, lookback, axis=0)[:n_windows].transpose(0, 2, 1)
     newest = slice(lookback - 1, lookback - 1 + n_windows)
     index = np.arange(n_rows)[newest] if labels is None else labels[newest]

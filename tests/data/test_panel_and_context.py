@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn import _training as training
+from sk_tsattn._data._history import History
+from sk_tsattn._data._rows import Rows
 from sk_tsattn.attention import ATTENTION_MODES
+
+# Most of these predict from short windows on purpose; tests/data/test_history.py is about the
+# warning.
+pytestmark = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 
 L, F = 4, 2
 N_TRAIN, N_NEW = 40, 10
@@ -54,7 +60,8 @@ def test_series_are_predicted_as_each_by_itself(interleaved):
     model = quick(context="mask").fit(X, y, groups=groups)
     together = model.predict(X, groups=groups)
     for series in (3, 7):
-        alone = model.predict(X[groups == series])
+        of_series = groups == series
+        alone = model.predict(X[of_series], groups=groups[of_series])
         np.testing.assert_allclose(together[groups == series], alone, rtol=1e-9)
 
 
@@ -134,7 +141,7 @@ def test_a_series_unknown_at_fit_is_predicted():
     model = quick().fit(X, y, groups=groups)
     np.testing.assert_allclose(
         model.predict(X, groups=groups),
-        model.predict(X, groups=np.char.add("new ", groups.astype(str))),
+        model.predict(X, groups=groups + 100),
     )
 
 
@@ -230,7 +237,7 @@ CONTINUING = {
 
 
 def masked_and_with_history(model, X_new):
-    """Predict new rows without history, and as the rows behind the training rows."""
+    """Predict new rows without history, and as the rows after the training rows."""
     model.set_params(context="mask")
     masked = model.predict(X_new)
     model.set_params(context="train_tail")
@@ -257,7 +264,7 @@ def test_rows_that_continue_the_training_index_have_its_history(case, by_number)
 
 @pytest.mark.parametrize("case", ["hourly", "months as periods", "row numbers", "month ends"])
 @pytest.mark.parametrize("first", [N_TRAIN - 2, N_TRAIN - 1, N_TRAIN + 1, 0])
-def test_rows_inside_before_or_far_behind_the_training_index_have_none(case, first):
+def test_rows_inside_before_or_far_after_the_training_index_have_none(case, first):
     frame = frame_with(CONTINUING[case])
     model = quick().fit(frame[:N_TRAIN], TARGET[:N_TRAIN])
     new = frame[first : first + 8]
@@ -270,14 +277,15 @@ def test_another_kind_of_index_continues_nothing():
     model = quick().fit(frame[:N_TRAIN], TARGET[:N_TRAIN])
     new = frame[N_TRAIN:]
     masked, _ = masked_and_with_history(model, new)
-    others = [
-        new.index.tz_localize("UTC"),
-        pd.RangeIndex(N_TRAIN, N),
-        pd.Index([f"row {i}" for i in range(N_NEW)]),
-        new.index.to_period("h"),
-    ]
-    for index in others:
+    for index in (pd.RangeIndex(N_NEW), pd.Index([f"row {i}" for i in range(N_NEW)])):
         np.testing.assert_array_equal(model.predict(new.set_axis(index)), masked)
+    for index, other in [
+        (new.index.tz_localize("UTC"), "time stamps with a zone"),
+        (pd.RangeIndex(N_TRAIN, N), "numbers"),
+        (new.index.to_period("h"), "periods of frequency h"),
+    ]:
+        with pytest.raises(ValueError, match=rf"time stamps without a time zone.*Got {other}"):
+            model.predict(new.set_axis(index))
 
 
 def test_labels_that_are_no_times_tell_nothing():
@@ -374,17 +382,18 @@ def test_the_history_of_groups_of_arrays_is_used_when_asked_for():
 )
 def test_history_is_what_stood_before_however_series_are_mixed(fitted_tail_model, codes, split):
     model, codes = fitted_tail_model, np.array(codes)
-    model.context_ = tail_of(ROWS[:split], codes[:split])
-    new = model.set_params(context="train_tail").predict(ROWS[split:], groups=codes[split:])
+    new, first = codes[split:], codes[:split]
+    history = History.of(Rows(ROWS[:split], first, pd.Index(range(3)), None, None, []), L)
+    np.testing.assert_array_equal(history.context.to_numpy(), tail_of(ROWS[:split], first))
+    model._history = history
+    prediction = model.set_params(context="train_tail").predict(ROWS[split:], groups=new)
     whole = model.set_params(context="mask").predict(ROWS, groups=codes)
-    np.testing.assert_allclose(new, whole[split:])
+    np.testing.assert_allclose(prediction, whole[split:])
 
 
 def tail_of(rows, codes):
     """Last L - 1 rows of each series, by brute force."""
-    kept = [i for i in range(len(rows)) if (codes[i + 1 :] == codes[i]).sum() < L - 1]
-    index = pd.MultiIndex.from_arrays([codes[kept], np.array(kept)])
-    return pd.DataFrame(rows[kept], index=index)
+    return rows[[i for i in range(len(rows)) if (codes[i + 1 :] == codes[i]).sum() < L - 1]]
 
 
 @pytest.fixture(scope="module")
@@ -449,5 +458,5 @@ def test_fewer_rows_than_lookback_are_predicted():
 def test_windows_are_never_out_of_time_order_at_predict():
     frame = frame_with(CONTINUING["hourly"])
     model = quick().fit(frame[:N_TRAIN], TARGET[:N_TRAIN])
-    with pytest.raises(ValueError, match=r"in time order.*sort_index\(\)"):
+    with pytest.raises(ValueError, match=r"in time order.*newest row first"):
         model.predict(frame[::-1])

@@ -32,6 +32,9 @@ from sklearn.utils.fixes import parse_version
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn.attention import ATTENTION_MODES
 
+# Arrays tell no time: their first rows are predicted from short windows.
+pytestmark = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
+
 N, T, F = 80, 5, 3
 rng = np.random.default_rng(0)
 TIMES = pd.date_range("2020-01-01", periods=N, freq="h")
