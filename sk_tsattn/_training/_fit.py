@@ -29,6 +29,7 @@ from ._penalty import gating_penalty, has_penalty, penalty_range
 from ._schedule import Schedule
 from ._stopping import StopTraining, is_raised_by_callback
 from ._threads import use_one_thread_after_fork
+from ._user_callbacks import check_monitors
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def train(
         If the net is worse than predicting the mean, unless ``phases`` is False.
     """
     use_one_thread_after_fork()
+    check_monitors(net, validated=validation is not None)
     callbacks = net.callbacks_
     n_before = len(net.history)
     # Directly after skorch's record of the losses: if a later callback stops training, the report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..attention._network import build_network
 from ._loss import WeightedLoss
 from ._random import initial_weights
 from ._schedule import PHASES
+from ._user_callbacks import copy_callbacks
 
 # Options of skorch that net_params must not set, and what to do instead.
 RESERVED = {
@@ -33,6 +33,7 @@ RESERVED = {
     "optimizer__weight_decay": "set the parameter weight_decay",
     "train_split": "set validation_fraction and early_stopping, or give X_val to fit",
     "predict_nonlinearity": "predictions are those of the network",
+    "use_caching": "callbacks use the predictions of the batches",
     "verbose": "set the parameter verbose",
     "warm_start": "set the parameter warm_start",
 }
@@ -151,12 +152,12 @@ def make_net(
         with initial_weights(seed):
             return net.initialize()
 
+    copied = copy_callbacks(callbacks)
     try:
         if net_params:
             of_net = {k: v for k, v in options.items() if not k.startswith("callbacks__")}
             _try_training_step(build([], **of_net), module)
-        # Callbacks keep state on themselves: copies leave the user's parameter as it was.
-        net = build([_copy_callback(callback) for callback in callbacks or []], **options)
+        net = build(copied, **options)
         _check_callback_options(net, options)
     except Exception as error:
         if not net_params:
@@ -208,14 +209,6 @@ class _TwoWindows(torch.utils.data.Dataset[Any]):
 
     def targets(self, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.y
-
-
-def _copy_callback(callback: Any) -> Any:
-    """Copy a callback, which may have a name."""
-    if isinstance(callback, tuple):
-        name, callback = callback
-        return name, _copy_callback(callback)
-    return callback if isinstance(callback, type) else copy.copy(callback)
 
 
 def change_net(net: NeuralNet, **options: Any) -> None:
