@@ -1,6 +1,7 @@
 """Sphinx configuration: the user guide in Markdown, the gallery, and the API reference."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+
+from docutils import nodes  # noqa: E402
+from docutils.utils.math.latex2mathml import tex2mathml  # noqa: E402
 
 import sk_tsattn  # noqa: E402
 
@@ -21,7 +25,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -47,6 +50,7 @@ autodoc_typehints = "none"  # numpydoc has the types
 numpydoc_show_class_members = False
 numpydoc_use_plots = False
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 # Gallery: `plot_*.py` are run, other examples are shown without being run.
 sphinx_gallery_conf = {
@@ -64,6 +68,7 @@ sphinx_gallery_conf = {
 }
 
 # Appearance
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "sk_tsattn"
 html_static_path = ["_static"]
@@ -91,5 +96,14 @@ def add_notes_heading(app, what, name, obj, options, lines):
             return
 
 
+def visit_math(writer, node):
+    """Write a formula as MathML, which browsers show without a script from the network."""
+    # MathML sets sizes by itself.
+    formula = re.sub(r"\\(textstyle|[bB]ig)\b", "", node.astext()).replace(r"\dots", r"\ldots")
+    writer.body.append(tex2mathml(formula, as_block=node.tagname == "math_block"))
+    raise nodes.SkipNode
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", add_notes_heading, priority=400)
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
