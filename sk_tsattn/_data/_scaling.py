@@ -19,6 +19,9 @@ MAX_EXPONENT = 400
 MAX_STANDARDISED = 2.0**52
 # A column that varies by less than its last digits counts as constant.
 CONSTANT_TOLERANCE = 10 * float(np.finfo(np.float64).eps)
+# Values that differ by less than this many standard deviations from each other are lost to the
+# network. They are looked for in a sample of rows of this many values.
+RESOLUTION, SAMPLE_VALUES = 1e-9, 100_000
 # Targets are at most 2^997 = 1.3e300 in size, so that predictions beyond them do not overflow.
 MAX_TARGET_EXPONENT = 997
 
@@ -83,6 +86,7 @@ class Standardizer:
         in_own_units = in_units(mean, -exponent)
         values_of_constant = {int(i): float(in_own_units[i]) for i in np.flatnonzero(constant)}
         if standardize:
+            _warn_if_dominated(values, weight, std, exponent, "X", columns)
             scale = np.where(constant, np.inf, std)
         else:
             scale = np.where(constant, np.inf, 1.0)
@@ -115,6 +119,7 @@ class Standardizer:
                 f"predictions do not overflow. Got {size:.3g} in column {column} instead; divide "
                 "it by a power of 10."
             )
+        _warn_if_dominated(values, weight, std, exponent, "y", None)
         with np.errstate(over="ignore"):
             one = np.minimum(np.ldexp(1.0, -exponent), np.where(mean == 0, 1.0, np.abs(mean)))
         return cls(mean, np.where(std == 0, one, std), exponent, "y")
@@ -272,6 +277,37 @@ def moments(
     std = np.sqrt(average(lambda rows: (rows - mean) ** 2))
     constant = std <= CONSTANT_TOLERANCE * np.abs(mean)
     return mean, np.where(constant, 0.0, std), exponent
+
+
+def _warn_if_dominated(
+    values: NDArray[Any],
+    weight: NDArray[np.float64],
+    std: NDArray[np.float64],
+    exponent: NDArray[np.int_],
+    name: str,
+    columns: list[Any] | None,
+) -> None:
+    """Warn if a few extreme values make the standard deviation, beside which most others are lost.
+
+    Most often, they stand for missing values.
+    """
+    used = np.flatnonzero(weight > 0)
+    n_sampled = max(1, SAMPLE_VALUES // max(1, int(np.prod(values.shape[1:]))))
+    sample = np.asarray(values[used[:: -(-len(used) // n_sampled)]], dtype=np.float64)
+    sample = in_units(sample.reshape(-1, values.shape[-1]), exponent)
+    deviation = np.abs(sample - np.median(sample, axis=0))
+    for i, column in enumerate(range(len(std)) if columns is None else columns):
+        varying = deviation[:, i] > 0
+        typical = np.median(deviation[varying, i]) if varying.any() else np.inf
+        if typical < RESOLUTION * std[i]:
+            warnings.warn(
+                f"{name} has a few values in column {column!r} that are so large that the "
+                f"differences between most others are lost: less than {RESOLUTION:.0e} standard "
+                "deviations. If they stand for missing values, impute them or drop the rows; "
+                "else take logarithms.",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 def extreme_exponent(largest: NDArray[np.float64]) -> NDArray[np.int_]:

@@ -102,12 +102,29 @@ def test_a_value_that_is_merely_unusual_is_computed_with(ordinary, value):
     assert np.isfinite(ordinary.predict(with_cell(X, value))).all()
 
 
-@pytest.mark.parametrize("value", [LARGEST, -LARGEST, 1e200, 1e37])
-def test_one_cell_of_extreme_size_in_the_training_set_leaves_finite_predictions(value):
+@pytest.mark.parametrize("value", [LARGEST, -LARGEST, 1e200, 1e37, 1e12])
+def test_a_fill_value_in_the_training_set_is_warned_about_by_column(value):
     Z = with_cell(X, value)
-    model = quick(max_epochs=2).fit(Z, Y)
+    with pytest.warns(UserWarning, match=r"X has a few values in column 'u' .*missing values"):
+        model = quick(max_epochs=2).fit(Z, Y)
     assert np.isfinite(model.predict(Z)).all()
     assert np.isfinite(model.predict(X)).all()
+    if abs(value) < 1e300:
+        with pytest.warns(UserWarning, match=r"y has a few values in column 0 .*missing values"):
+            model = quick(max_epochs=2).fit(X, with_cell(Y.to_frame(), value))
+        assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("kind", ["sparse", "heavy tails", "trend", "one event", "two values"])
+def test_unusual_distributions_are_no_fill_values(kind):
+    values = {
+        "sparse": np.where(np.arange(N) % 50 == 0, 1e6, 0.0),
+        "heavy tails": np.exp(5 * rng.normal(size=N)),
+        "trend": 1e9 + np.arange(N),
+        "one event": np.where(np.arange(N) == 100, 1e9, 0.0),
+        "two values": np.where(np.arange(N) % 2, 1e-9, 1e9),
+    }[kind]
+    assert np.isfinite(quick(max_epochs=1).fit(X.assign(u=values), Y).predict(X)).all()
 
 
 def test_unscaled_data_of_extreme_size_are_refused_by_column():

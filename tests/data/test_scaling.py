@@ -99,6 +99,7 @@ def test_moments_of_extreme_numbers_are_those_of_ordinary_ones_in_another_unit(p
 # ------------------------------------------------------------------------------ Standardizer
 
 
+@pytest.mark.filterwarnings("ignore:.* has a few values:UserWarning")
 @given(
     values=hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.just(2)), elements=every_size)
 )
@@ -109,6 +110,7 @@ def test_finite_training_features_of_any_size_become_moderate_numbers(values):
     np.testing.assert_allclose(standardised.mean(axis=0), 0, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.* has a few values:UserWarning")
 @given(
     values=hnp.arrays(
         np.float64, st.tuples(st.integers(1, 20), st.just(2)), elements=st.floats(-1e300, 1e300)
@@ -121,6 +123,7 @@ def test_targets_of_any_size_up_to_1e300_come_back(values):
     assert (np.abs(back - values) <= 1e-12 * size + SMALLEST).all()
 
 
+@pytest.mark.filterwarnings("ignore:.* has a few values:UserWarning")
 @given(new=every_size, standardize=st.booleans(), value=every_size)
 def test_a_feature_that_is_constant_in_training_becomes_zero_whatever_it_is_later(
     new, standardize, value
@@ -131,6 +134,7 @@ def test_a_feature_that_is_constant_in_training_becomes_zero_whatever_it_is_late
     assert scaler.transform(np.array([[new, 0.0]]))[0, 0] == 0
 
 
+@pytest.mark.filterwarnings("ignore:.* has a few values:UserWarning")
 @given(new=every_size, seen=st.sampled_from([1e-320, 1e-160, 1.0, 1e160, LARGEST]))
 def test_a_new_value_becomes_a_number_of_safe_size_or_is_refused_by_column(new, seen):
     values = np.linspace(-seen, seen, 9)[:, None] if seen < LARGEST else np.array([[0.0], [seen]])
