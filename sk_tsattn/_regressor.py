@@ -572,15 +572,14 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             val_data = windows.select(held), y[held], weight[held]
 
         if not resume:
-            self._device = device
             n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
-            double = n_cells <= FLOAT64_CELLS and not self._device.startswith("mps")
+            double = n_cells <= FLOAT64_CELLS and not device.startswith("mps")
             self._dtype = "float64" if double else "float32"
             self._seed = self._draw_seed()
             self._learn_scales(windows.select(kept), y[kept], weight[kept])
             for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
                 self.__dict__.pop(name, None)
-            self.net_ = self._make_net()
+            self.net_ = self._make_net(device)
         else:
             training.change_net(self.net_, lr=self.lr, batch_size=self.batch_size)
             self._x_scaler.warn_if_no_longer_constant(rows.values)
@@ -701,12 +700,12 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             windows,
             self._x_scaler,
             dtype=self._dtype,
-            device=self._device,
+            device=self.net_.device,
             y=None if y is None else self._y_scaler.transform(y),
             weight=weight,
         )
 
-    def _make_net(self):
+    def _make_net(self, device):
         return training.make_net(
             module={
                 "dtype": self._dtype,
@@ -725,7 +724,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             lr=self.lr,
             weight_decay=self.weight_decay,
             batch_size=self.batch_size,
-            device=self._device,
+            device=device,
             callbacks=self.callbacks,
             verbose=self.verbose,
             net_params=self.net_params,

@@ -25,7 +25,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"exceptions"},
     {"datasets"},
-    {"_random"},
+    {"_random", "_threads"},
     {"_data"},
     {"attention"},
     {"inspection"},  # of any estimator that predicts: it imports none
@@ -135,7 +135,7 @@ def test_data_sets_stand_alone():
 
 def test_only_the_network_and_its_training_know_torch():
     places = {place[0] for place in importers("torch")}
-    assert places == {"_random", "attention", "_data", "_training"}
+    assert places == {"_random", "_threads", "attention", "_data", "_training"}
 
 
 def test_only_the_training_knows_skorch():

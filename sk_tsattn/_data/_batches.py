@@ -1,10 +1,17 @@
 """Windows with their targets as tensors, a batch at a time."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sized
+from typing import Any, Protocol
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .._random import generator
+from .._threads import use_one_thread_after_fork
 from ._scaling import Standardizer
 from ._windows import Windows
 
@@ -15,7 +22,7 @@ RESIDENT_BYTES = 2**28
 INFERENCE_BATCH = 512
 
 
-class WindowDataset(torch.utils.data.Dataset):
+class WindowDataset(torch.utils.data.Dataset[Any]):
     """Windows, scaled and cut a batch at a time, with the targets that belong to them.
 
     Parameters
@@ -39,7 +46,17 @@ class WindowDataset(torch.utils.data.Dataset):
         Sample weights.
     """
 
-    def __init__(self, windows, scaler, *, dtype, device, y=None, weight=None):
+    def __init__(
+        self,
+        windows: Windows,
+        scaler: Standardizer,
+        *,
+        dtype: str,
+        device: str,
+        y: NDArray[np.float64] | None = None,
+        weight: NDArray[np.float64] | None = None,
+    ) -> None:
+        use_one_thread_after_fork()
         self.dtype = getattr(torch, dtype)
         self.device = device
         self.scaler: Standardizer = scaler
@@ -56,13 +73,13 @@ class WindowDataset(torch.utils.data.Dataset):
             self.y = self._on_device(y).to(self.dtype)
             self.weight = self._on_device(weight / weight.mean()).to(self.dtype)
 
-    def _on_device(self, array: np.ndarray) -> Tensor:
+    def _on_device(self, array: NDArray[Any]) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
 
-    def _scaled(self, values: np.ndarray, used: np.ndarray | None = None) -> Tensor:
+    def _scaled(self, values: NDArray[Any], used: NDArray[Any] | None = None) -> Tensor:
         return self._on_device(self.scaler.transform(values, used)).to(self.dtype)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.windows)
 
     def batch(self, which: Tensor) -> dict[str, Tensor]:
@@ -80,6 +97,16 @@ class WindowDataset(torch.utils.data.Dataset):
         return self.y[which], self.weight[which]
 
 
+class Batched(Sized, Protocol):
+    """Samples that are cut a batch at a time."""
+
+    def batch(self, which: Tensor) -> dict[str, Tensor]:
+        """Return the arguments of the network for some samples."""
+
+    def targets(self, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the targets and the weights of some samples."""
+
+
 class Batches:
     """Iterate over a :class:`WindowDataset` in batches.
 
@@ -95,13 +122,13 @@ class Batches:
         Draw a new order each time, from the fit's generator. A single batch has none.
     """
 
-    def __init__(self, dataset, batch_size, shuffle=False):
+    def __init__(self, dataset: Batched, batch_size: int, shuffle: bool = False) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle and len(dataset) > batch_size
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[dict[str, Tensor], tuple[Tensor, Tensor]]]:
         n = len(self.dataset)
         order = torch.randperm(n, generator=generator()) if self.shuffle else torch.arange(n)
-        for which in order.split(self.batch_size):
+        for which in order.split(self.batch_size):  # type: ignore[no-untyped-call] # torch's
             yield self.dataset.batch(which), self.dataset.targets(which)

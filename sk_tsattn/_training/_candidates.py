@@ -309,7 +309,7 @@ class Candidates:
             increase, error = mean_evaluation(evaluations).difference(incumbent)
             if increase > little:
                 return False
-        return increase + SIGNIFICANT * error <= little
+        return bool(increase + SIGNIFICANT * error <= little)
 
     def close_others(self, group: Tensor) -> None:
         """Close all gates outside a group permanently, if the loss stays within the tolerance."""

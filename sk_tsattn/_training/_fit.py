@@ -28,7 +28,6 @@ from ._interchange import find_interchangeable
 from ._penalty import gating_penalty, has_penalty, penalty_range
 from ._schedule import Schedule
 from ._stopping import StopTraining, is_raised_by_callback
-from ._threads import use_one_thread_after_fork
 from ._user_callbacks import check_monitors
 
 
@@ -117,7 +116,6 @@ def train(
     ConvergenceWarning
         If the net is worse than predicting the mean, unless ``phases`` is False.
     """
-    use_one_thread_after_fork()
     check_monitors(net, validated=validation is not None)
     callbacks = net.callbacks_
     n_before = len(net.history)

@@ -12,7 +12,6 @@ from skorch import NeuralNet
 from torch import nn
 
 from .._data._batches import INFERENCE_BATCH, WindowDataset
-from ._threads import use_one_thread_after_fork
 
 
 def predict(net: NeuralNet, dataset: WindowDataset) -> NDArray[np.float64]:
@@ -36,7 +35,6 @@ def _in_batches(
     net: NeuralNet, dataset: WindowDataset, method: Callable[..., Any]
 ) -> Iterator[Any]:
     """Call ``method`` on all batches, without gradients."""
-    use_one_thread_after_fork()
     net.module_.eval()  # a callback may predict in the middle of training
     flatten_recurrent_weights(net.module_)
     for indices in torch.arange(len(dataset)).split(INFERENCE_BATCH):  # type: ignore[no-untyped-call] # torch's

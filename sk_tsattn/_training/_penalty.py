@@ -41,5 +41,5 @@ def gating_penalty(penalty: float, low: float, high: float) -> float:
 
     ``low`` and ``high`` are the lowest and the highest penalty of an open gate.
     """
-    decreasing = GATING_FRACTION * high ** (1 - GATING_POWER) * penalty**GATING_POWER
+    decreasing: float = GATING_FRACTION * high ** (1 - GATING_POWER) * penalty**GATING_POWER
     return max(decreasing, min(penalty, low))

@@ -18,11 +18,11 @@ def initial_weights(seed: int) -> Iterator[None]:
 
     The constructors of torch's layers cannot be given a generator.
     """
-    with random_numbers(seed), _OwnGenerator():
+    with random_numbers(seed), _OwnGenerator():  # type: ignore[no-untyped-call] # torch's
         yield
 
 
-class _OwnGenerator(TorchDispatchMode):  # type: ignore[misc] # torch leaves it untyped
+class _OwnGenerator(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's
     """Let every random operation of the present thread draw from the fit's own generator."""
 
     def __torch_dispatch__(

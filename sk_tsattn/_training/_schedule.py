@@ -236,7 +236,8 @@ class Schedule(Refinement):
         if self.incumbent.loss >= self.null_loss:
             # The best evaluation is one of nearly untrained weights; the last knows more.
             self.incumbent = last
-        n_steps, is_improved = max(self.incumbent.step, n_min), True
+        n_steps: int = max(self.incumbent.step, n_min)
+        is_improved = True
         # All that follows goes on from the best evaluation, without harmful features.
         while (
             self._screen_incumbent()
@@ -260,7 +261,8 @@ class Schedule(Refinement):
     ) -> Generator[None, None, Evaluation]:
         """Train until the loss is below the target or stalls; return the last evaluation."""
         has_learnt = self.incumbent is not None
-        n_stalled, previous_loss, evaluation = 0, float("inf"), self.incumbent
+        n_stalled, previous_loss = 0, float("inf")
+        evaluation: Evaluation = self.incumbent
         while self.step < n_max:
             yield from self._run_steps(min(self.interval, n_max - self.step))
             evaluation = self.evaluate(self.step)
