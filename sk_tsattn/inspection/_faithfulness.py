@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._data._checks import check_int
 from .._data._input import check_target
+from .._data._scaling import extreme_exponent
 from ._bootstrap import interval, resamples
 from ._checks import (
     check_confidence,
@@ -207,6 +208,12 @@ def faithfulness(
             f"array of shape {X.shape} instead; cut windows with make_windows, and fit on those."
         )
     targets, y_ndim = check_target(y, len(X))
+    if scoring is None and extreme_exponent(np.abs(targets).max(axis=0)).any():
+        raise ValueError(
+            "y must hold numbers between 1e-120 and 1e120 in size, so that their squared errors "
+            f"neither overflow nor underflow. Got {np.abs(targets).max():.3g} instead; divide or "
+            "multiply y by a power of 10, and fit again."
+        )
     if attention is None:
         importances = attention_of(estimator, X)
     else:

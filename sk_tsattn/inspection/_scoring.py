@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import check_scoring
 
+from .._data._r2 import r2
+
 
 class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
     """An object that predicts, as an estimator that scikit-learn's scorers accept.
@@ -52,7 +54,7 @@ class Predictor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn
         own = getattr(self.fitted, "score", None)
         params = self._params()
         if own is None or (params and "groups" not in inspect.signature(own).parameters):
-            return float(super().score(X, y, sample_weight))
+            return r2(y, np.asarray(self.predict(X)), sample_weight)
         if sample_weight is not None:
             params["sample_weight"] = sample_weight
         return float(own(X, y, **params))
@@ -83,6 +85,10 @@ class Predictions(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklea
     def predict(self, X: NDArray[np.intp]) -> NDArray[Any]:
         """Return the predictions of the rows in ``X``, of shape (n_rows, 1)."""
         return self.values[X[:, 0]]
+
+    def score(self, X: NDArray[np.intp], y: Any, sample_weight: Any = None) -> float:
+        """Compute R²."""
+        return r2(y, self.predict(X), sample_weight)
 
 
 def scorer_of(estimator: Any, scoring: Any) -> tuple[Any, Callable[..., Any]]:

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_tsattn import AttentionLSTMRegressor, _regressor
 from sk_tsattn._data import _batches
 from sk_tsattn.attention import ATTENTION_MECHANISMS
+from sk_tsattn.inspection import faithfulness, permutation_importance, uniform_attention_check
 
 N = 200
 LARGEST = np.finfo(np.float64).max
@@ -202,6 +203,22 @@ def test_the_largest_values_that_are_accepted_leave_every_mechanism_finite(
             if mode is not None:
                 weights = model.attention_weights(extreme)
                 assert all(np.isfinite(values).all() for values in weights.values())
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e160])
+def test_inspection_of_targets_of_extreme_size_is_that_of_ordinary_ones(size):
+    options = {"lookback": None, "attention_mode": "both", "attention": "luong"}
+    found = []
+    for y in (TARGET, TARGET * size):
+        model = quick(max_epochs=5, **options).fit(WINDOWS, y)
+        importances = permutation_importance(model, WINDOWS, y, random_state=0)
+        check = uniform_attention_check(model, WINDOWS, y, n_bootstrap=20, random_state=0)
+        found.append([*importances.frame["mean"], check.difference, check.low, check.high])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    with pytest.raises(
+        ValueError, match=r"y must hold numbers between 1e-120 and 1e120.*fit again"
+    ):
+        faithfulness(model, WINDOWS, y)
 
 
 @given(
