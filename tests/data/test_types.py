@@ -90,6 +90,7 @@ def test_a_missing_cell_is_refused_with_its_place(cell):
         quick().fit(FRAME, column)
 
 
+@pytest.mark.filterwarnings("ignore:.* has a few values:UserWarning")  # 2**70
 @pytest.mark.parametrize("cell", NUMBERS.values(), ids=NUMBERS)
 def test_a_cell_of_any_type_of_number_is_read(cell):
     column = column_of(cell)

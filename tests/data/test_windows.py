@@ -267,6 +267,7 @@ def test_windows_reach_into_the_last_block_exactly_if_they_share_rows_with_it(
 # ------------------------------------------------------------------------------ both ways
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 def test_rows_with_lookback_are_the_windows_that_make_windows_cuts():
     rng = np.random.default_rng(0)
     series, target = rng.normal(size=(60, 3)), rng.normal(size=60)
