@@ -1,6 +1,7 @@
 """Attention over the time steps and the features of a window, as torch modules."""
 
 from ._bahdanau import BahdanauScore
+from ._bottleneck._evidence import CellEvidence
 from ._bottleneck._gate import BottleneckGate
 from ._bottleneck._network import BottleneckLSTM
 from ._bottleneck._sensitivity import gate_sensitivity
@@ -27,6 +28,7 @@ __all__ = [
     "BahdanauScore",
     "BottleneckGate",
     "BottleneckLSTM",
+    "CellEvidence",
     "DenseCellGate",
     "DenseFeatureGate",
     "DenseTimeGate",

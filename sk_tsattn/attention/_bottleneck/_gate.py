@@ -8,6 +8,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 from .._padding import zero_padding
 from .._uniform import override_gates
+from ._evidence import CellEvidence
 from ._gating_network import LOGIT_SCALE, GatingNetwork
 from ._hard_concrete import median, sample, sample_backward
 
@@ -29,10 +30,11 @@ class BottleneckGate(nn.Module):
     sampled as exactly 0 so often that no information passes. A closed cell holds 0, the mean of
     its feature in standardised windows.
 
-    The logits are computed by a :class:`GatingNetwork` from :math:`\tilde x = r \odot x`, plus a
-    bias :math:`b` that is common to all windows. The input gates :math:`r` (T, F) of the gating
-    network are common to all windows too, and are sampled and penalised likewise: information that
-    only decides about gates is not free.
+    A logit is the sum of a bias :math:`b` that is common to all windows, of the output of a
+    :class:`GatingNetwork` for :math:`\tilde x = r \odot x`, and, with ``cell_evidence``, of the
+    cell's own :class:`CellEvidence`. The input gates :math:`r` (T, F) of the gating network are
+    common to all windows, and are sampled and penalised likewise: information that decides about
+    the gates of other cells is not free. The evidence of a cell about its own gate is.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ class BottleneckGate(nn.Module):
     attention_mode : {"time", "feature", "both"}, default="both"
         One gate for each step, for each feature, or for each cell. The gates then have the shape
         (T, 1), (1, F) or (T, F), the shape of the mode.
+    cell_evidence : bool, default=False
+        Whether logits depend on :class:`CellEvidence`. No effect in mode ``"feature"``.
 
     Attributes
     ----------
@@ -53,6 +57,8 @@ class BottleneckGate(nn.Module):
     active, input_active : Tensor of bool, of the shape of the mode
         Buffers: gates, and input gates of the gating network, that are not pruned. Pruned gates
         are 0, except where they are sampled.
+    evidence_active : Tensor of bool, of shape ()
+        A buffer: whether gates depend on the evidence of their own cells.
     baselines : Tensor of shape (2, n_features)
         A buffer: two common values of each feature, which replace a cell to measure its
         sensitivity, see :func:`~sk_tsattn.attention.gate_sensitivity`. The estimator sets them to
@@ -72,9 +78,17 @@ class BottleneckGate(nn.Module):
 
     active: Tensor
     input_active: Tensor
+    evidence_active: Tensor
     baselines: Tensor
 
-    def __init__(self, n_timesteps: int, n_features: int, *, attention_mode: str = "both") -> None:
+    def __init__(
+        self,
+        n_timesteps: int,
+        n_features: int,
+        *,
+        attention_mode: str = "both",
+        cell_evidence: bool = False,
+    ) -> None:
         super().__init__()
         T, F = n_timesteps, n_features
         shape = {"both": (T, F), "time": (T, 1), "feature": (1, F)}[attention_mode]
@@ -84,24 +98,46 @@ class BottleneckGate(nn.Module):
         initial = INITIAL_INPUT_LOGIT / LOGIT_SCALE
         self.input_logits = nn.Parameter(torch.full((T, F), initial))  # logits of r
         self.gating_network = GatingNetwork(T, F, shape[1], over_time=attention_mode != "feature")
+        self.evidence: CellEvidence | None = None
+        if cell_evidence and attention_mode != "feature":
+            self.evidence = CellEvidence(T, F, by_step=attention_mode == "time")
+        self.register_buffer("evidence_active", torch.tensor(self.evidence is not None))
         self.register_buffer("active", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("input_active", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("baselines", torch.tensor([[-0.67], [0.67]]).expand(2, F).clone())
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         X = zero_padding(X, mask)
+        evidence = self.own_evidence(X, mask)
         if self.training and self.sampled:
             parameters = self.input_logits, self.bias, *self.gating_network.parameters()
             # torch does not annotate Function.apply.
-            gates, penalty = _Sample.apply(self, X, mask, *parameters)  # type: ignore[no-untyped-call]
+            gates, penalty = _Sample.apply(self, X, mask, evidence, *parameters)  # type: ignore[no-untyped-call]
         else:
             input_gates, penalty = self.input_gates(), X.new_zeros(X.shape[0])
-            # If the gating network has no inputs, all windows have the same gates, and those of
-            # one are computed. Not in prediction: an exported graph cannot branch on values.
-            constant = self.training and mask is None and not input_gates.any()
-            gates = self._medians((X[:1] if constant else X) * input_gates, mask)
+            # Static gates are the same in all windows, and those of one are computed. Not in
+            # prediction: an exported graph cannot branch on values.
+            constant = self.training and mask is None and self.is_static()
+            first = slice(1) if constant else slice(None)
+            logits = self._logits(X[first] * input_gates, mask, evidence[first])
+            gates = self.gates_from_logits(logits, mask)
         gates = override_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, penalty
+
+    def own_evidence(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the evidence of the cells X (B, T, F) about their own gates, 0 if it is closed.
+
+        It has the shape (B, T, F), or (B, T, 1) and (B, 1, 1) in the modes ``"time"`` and
+        ``"feature"``.
+        """
+        if self.evidence is None:
+            return torch.zeros_like(X[:, :1, :1])
+        evidence: Tensor = self.evidence(X, mask)
+        return evidence * self.evidence_active
+
+    def is_static(self) -> bool:
+        """Return whether all windows have the same gates, except padding."""
+        return not (self.evidence_active or self.input_gates().any())
 
     def input_gates(self) -> Tensor:
         """Return the input gates of the gating network in prediction, (T, F)."""
@@ -128,6 +164,7 @@ class BottleneckGate(nn.Module):
         """Let all gates and inputs be open, and set the baselines."""
         self.active.fill_(True)
         self.input_active.fill_(True)
+        self.evidence_active.fill_(self.evidence is not None)
         self.baselines.copy_(baselines)
 
     @torch.no_grad()
@@ -140,7 +177,7 @@ class BottleneckGate(nn.Module):
 
     @torch.no_grad()
     def expand(self, group: Tensor) -> Tensor:
-        """Open a group of gates fully. The gating network must have no active inputs.
+        """Open a group of gates fully. The gates must be static.
 
         Parameters
         ----------
@@ -152,9 +189,10 @@ class BottleneckGate(nn.Module):
             The mean of these gates before.
         """
         X = torch.zeros_like(self.input_logits)[None]
-        fraction = (self._medians(X, None)[0] * group).sum() / group.sum()
+        logits = self.gating_network(X, None, self.bias)
+        fraction = (self.gates_from_logits(logits, None)[0] * group).sum() / group.sum()
         self.active |= group
-        logits = self.gating_network(X, None, self.bias)[0]
+        logits = logits[0]
         self.bias.add_(torch.where(group, (LOGIT_BOUND - logits) / LOGIT_SCALE, 0.0))
         return fraction
 
@@ -189,15 +227,24 @@ class BottleneckGate(nn.Module):
         self.input_active &= active
         self.bias.add_((before - self._mean_logits(X, mask)) / LOGIT_SCALE)
 
+    @torch.no_grad()
+    def make_static(self, X: Tensor, mask: Tensor | None = None) -> None:
+        """Make the gates the same in all windows, as open as they are on average over X."""
+        before = self._mean_logits(X, mask)
+        self.input_active.fill_(False)
+        self.evidence_active.fill_(False)
+        self.bias.add_((before - self._mean_logits(X, mask)) / LOGIT_SCALE)
+
     def _mean_logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Return the mean over windows of the clipped logits of prediction."""
-        X = zero_padding(X, mask) * self.input_gates()
-        logits: Tensor = self.gating_network(X, mask, self.bias)
+        X = zero_padding(X, mask)
+        logits = self._logits(X * self.input_gates(), mask, self.own_evidence(X, mask))
         return logits.clamp(-LOGIT_BOUND, LOGIT_BOUND).mean(dim=0)
 
-    def _medians(self, X: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the gates of prediction for gated inputs of the gating network (B, T, F)."""
-        return self.gates_from_logits(self.gating_network(X, mask, self.bias), mask)
+    def _logits(self, gated: Tensor, mask: Tensor | None, evidence: Tensor) -> Tensor:
+        """Return the logits for gated inputs of the gating network (B, T, F) and the evidence."""
+        logits: Tensor = self.gating_network(gated, mask, self.bias)
+        return logits + LOGIT_SCALE * evidence
 
 
 class _Context(FunctionCtx):
@@ -218,6 +265,7 @@ class _Sample(torch.autograd.Function):
         gate: BottleneckGate,
         X: Tensor,
         mask: Tensor | None,
+        evidence: Tensor,
         input_logits: Tensor,
         bias: Tensor,
         *weights: Tensor,
@@ -227,7 +275,8 @@ class _Sample(torch.autograd.Function):
         input_gates, input_penalty, saved_inputs = sample(scaled, INPUT_LOGIT_BOUND)
         gated = X * input_gates
         layers = network.layers(gated, mask)
-        gates, penalty, saved = sample(network.logits(layers[-1], mask, bias), LOGIT_BOUND)
+        logits = network.logits(layers[-1], mask, bias).add(evidence, alpha=LOGIT_SCALE)
+        gates, penalty, saved = sample(logits, LOGIT_BOUND)
         ctx.gate = gate
         ctx.penalties = gate.penalty, gate.gating_penalty
         # The weights too, so that autograd notices if they have been changed in place.
@@ -254,4 +303,5 @@ class _Sample(torch.autograd.Function):
             grad_penalty.sum() * gating_penalty,
         )
         grad_X = grad_gated * input_gates if ctx.needs_input_grad[1] else None
-        return None, grad_X, None, grad_input_logits, grad_bias, *grad_weights
+        grad_evidence = LOGIT_SCALE * grad_logits if ctx.needs_input_grad[3] else None
+        return None, grad_X, None, grad_evidence, grad_input_logits, grad_bias, *grad_weights

@@ -49,6 +49,10 @@ class BottleneckLSTM(nn.Module):
         What is gated: steps, features or cells.
     hidden_size, num_layers, dropout, position_embedding
         See :class:`WindowLSTM`; dropout acts before the linear head too.
+    cell_evidence : bool, default=False
+        Let each gate depend on its own cell at no penalty (:class:`CellEvidence`). It finds events
+        that may happen at any step. For relevant cells at fixed or marked places it has no
+        benefit, and a fit takes up to twice as long.
 
     **Shape**: (B, T, F), mask (B, T) or None → (B, O); in training also the penalty (B,).
 
@@ -81,10 +85,13 @@ class BottleneckLSTM(nn.Module):
         num_layers: int = 1,
         dropout: float = 0.0,
         position_embedding: bool = True,
+        cell_evidence: bool = False,
     ) -> None:
         super().__init__()
         self.attention_mode = attention_mode
-        self.gate = BottleneckGate(n_timesteps, n_features, attention_mode=attention_mode)
+        self.gate = BottleneckGate(
+            n_timesteps, n_features, attention_mode=attention_mode, cell_evidence=cell_evidence
+        )
         self.encoder = WindowLSTM(
             n_timesteps,
             n_features,

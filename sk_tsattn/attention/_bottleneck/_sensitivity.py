@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .._padding import zero_padding
 from ._gate import BottleneckGate
-from ._gating_network import tanh
+from ._gating_network import LOGIT_SCALE, tanh
 
 # Smaller changes of a gate count as none.
 NEGLIGIBLE_CHANGE = 0.03
@@ -47,8 +47,10 @@ def gate_sensitivity(gate: BottleneckGate, X: Tensor, mask: Tensor | None = None
     """
     T, F = gate.input_logits.shape
     input_gates = gate.input_gates()
-    X, baselines = zero_padding(X, mask) * input_gates, gate.baselines[:, None] * input_gates
-    occlusion = _Occlusion(gate, X, mask)
+    X = zero_padding(X, mask)
+    evidence = gate.own_evidence(X, mask)
+    X, baselines = X * input_gates, gate.baselines[:, None] * input_gates
+    occlusion = _Occlusion(gate, X, evidence, mask)
     sensitivity = torch.zeros_like(occlusion.gates)
     n_steps, n_features = sensitivity.shape[1:]
     features = [slice(None)] if n_features == 1 else [slice(f, f + 1) for f in range(F)]
@@ -86,15 +88,20 @@ class _Occlusion:
     gate : BottleneckGate
     X : Tensor of shape (B, T, F)
         The gated inputs of the gating network.
+    evidence : Tensor of shape (B, T, F), (B, T, 1) or (B, 1, 1)
+        The evidence of the cells about their own gates, which is not replaced.
     mask : Tensor of shape (B, T) or None
     """
 
-    def __init__(self, gate: BottleneckGate, X: Tensor, mask: Tensor | None) -> None:
+    def __init__(
+        self, gate: BottleneckGate, X: Tensor, evidence: Tensor, mask: Tensor | None
+    ) -> None:
         self.gate, self.X, self.mask = gate, X, mask
+        self.evidence = LOGIT_SCALE * evidence
         network = gate.gating_network
         self.preactivation = network.preactivation(X)
         self.pooled = network.pooled(tanh(self.preactivation), mask)
-        self.gates = self._gates(self.preactivation, self.pooled, X[:, -1], mask)
+        self.gates = self._gates(self.preactivation, self.pooled, X[:, -1], self.evidence, mask)
 
     def change(self, windows: Tensor, steps: slice, feature: slice, values: Tensor) -> Tensor:
         """Return the greatest change of each gate when cells are replaced by any of the values.
@@ -113,13 +120,20 @@ class _Occlusion:
             X = zero_padding(X, mask)
             preactivation[:, near] = changed = network.preactivation(X, near)
             pooled = elsewhere + network.pooled(tanh(changed), mask, near)
-            replaced = self._gates(preactivation, pooled, X[:, -1], mask)
+            evidence = self.evidence[windows]
+            replaced = self._gates(preactivation, pooled, X[:, -1], evidence, mask)
             change = torch.maximum(change, (replaced - gates).abs())
         return change
 
     def _gates(
-        self, preactivation: Tensor, pooled: Tensor, newest: Tensor, mask: Tensor | None
+        self,
+        preactivation: Tensor,
+        pooled: Tensor,
+        newest: Tensor,
+        evidence: Tensor,
+        mask: Tensor | None,
     ) -> Tensor:
         network = self.gate.gating_network
         outer = network.outer(preactivation, pooled, newest)
-        return self.gate.gates_from_logits(network.logits(outer, mask, self.gate.bias), mask)
+        logits = network.logits(outer, mask, self.gate.bias) + evidence
+        return self.gate.gates_from_logits(logits, mask)
