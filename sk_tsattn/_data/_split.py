@@ -1,10 +1,17 @@
-"""Splitting windows in time: the newest of each series are held out, and nothing reaches them."""
+"""Split windows in time: the newest of each series are held out, and no other overlaps them."""
+
+from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
+from ._windows import Windows
 
 
-def hold_out(windows, series, fraction):
-    """Split windows into a training part and the newest ones, held out for validation.
+def hold_out(
+    windows: Windows, series: NDArray[np.intp], fraction: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Split windows into a training set and a validation set, the newest windows.
 
     Parameters
     ----------
@@ -15,17 +22,18 @@ def hold_out(windows, series, fraction):
         Series of each window.
 
     fraction : float
-        Share of each series' windows to hold out.
+        Fraction of each series' windows to hold out.
 
     Returns
     -------
     is_kept, is_held : bool ndarray of shape (n,)
-        The two parts. A window that overlaps the held-out ones is in neither.
+        The training set and the validation set. A window of the former that would overlap one of
+        the latter is in neither.
 
     Raises
     ------
     ValueError
-        If either part would be empty.
+        If either set would be empty.
     """
     is_held = last_block(series, fraction)
     if not is_held.any():
@@ -38,15 +46,15 @@ def hold_out(windows, series, fraction):
         is_kept &= ~reaches_into(windows, is_held, series)
     if not is_kept.any():
         raise ValueError(
-            "The training part must have windows that do not overlap the validation part. Got "
+            "The training set must have windows that do not overlap the validation set. Got "
             f"{len(windows)} windows of {windows.lookback} steps instead, which all do; give "
             "more windows, or X_val and y_val, or set early_stopping=False."
         )
     return is_kept, is_held
 
 
-def last_block(series, fraction):
-    """Split windows into an earlier and a last part, in each series by itself.
+def last_block(series: NDArray[np.intp], fraction: float) -> NDArray[np.bool_]:
+    """Return which windows belong to the last part of their series.
 
     Parameters
     ----------
@@ -54,13 +62,13 @@ def last_block(series, fraction):
         Series of each window; windows of a series are in time order.
 
     fraction : float
-        Share of each series' windows, the newest ones, that forms the last part (at least one
-        where a series has two or more).
+        Fraction of each series' windows, the newest ones, that forms the last part (at least one
+        window if a series has two or more).
 
     Returns
     -------
     is_last : bool ndarray of shape (n,)
-        The split.
+        True in the last part.
     """
     order = np.argsort(series, kind="stable")
     starts = np.flatnonzero(np.diff(series[order], prepend=-1))
@@ -72,12 +80,14 @@ def last_block(series, fraction):
     return is_last
 
 
-def reaches_into(windows, is_last, series):
-    """Find the earlier windows that share rows with the last part of their series.
+def reaches_into(
+    windows: Windows, is_last: NDArray[np.bool_], series: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Find the earlier windows that have rows in common with the last part of their series.
 
     Windows cut one step apart overlap, and those just before the split contain rows of the first
-    window behind it. They are told by their data: the newest row of such a window is one of the
-    rows of that window.
+    window after it. They are recognised by their data: the newest row of such a window is one of
+    the rows of that window.
 
     Parameters
     ----------
@@ -85,7 +95,7 @@ def reaches_into(windows, is_last, series):
         Windows that were cut already, in time order within a series.
 
     is_last : bool ndarray of shape (n,)
-        The split, as :func:`last_block` gives it.
+        As returned by :func:`last_block`.
 
     series : int ndarray of shape (n,)
         Series of each window.
@@ -101,6 +111,6 @@ def reaches_into(windows, is_last, series):
         split = int(np.argmax(is_last[members]))
         near = members[max(0, split - windows.lookback + 1) : split]
         newest = windows.values[windows.last[near], -1]  # (k, n_features)
-        behind = windows.values[windows.last[members[split]]]  # (n_timesteps, n_features)
-        reaches[near] = (newest[:, None] == behind).all(axis=2).any(axis=1)
+        after = windows.values[windows.last[members[split]]]  # (n_timesteps, n_features)
+        reaches[near] = (newest[:, None] == after).all(axis=2).any(axis=1)
     return reaches

@@ -1,8 +1,14 @@
 """Windows: the last ``lookback`` rows up to a row, cut with index arrays and never copied."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from ._checks import check_int
 from ._holes import describe_holes, warn_history
@@ -41,7 +47,9 @@ class Windows:
         so.
     """
 
-    def __init__(self, values, lookback, last, first, order=None):
+    def __init__(
+        self, values: Any, lookback: int, last: Any, first: Any, order: Any = None
+    ) -> None:
         self.values = values
         self.lookback = lookback
         self.last = last
@@ -49,18 +57,20 @@ class Windows:
         self.order = order
         self.any_short = values.ndim == 2 and bool((last - first < lookback - 1).any())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.last)
 
     @classmethod
-    def of_windows(cls, values):
+    def of_windows(cls, values: NDArray[Any]) -> Windows:
         """Hold windows that are already cut, of shape (n_windows, n_timesteps, n_features)."""
         last = np.arange(len(values))
         return cls(values, values.shape[1], last, last)
 
     @classmethod
-    def of_rows(cls, values, lookback, codes=None):
-        """Hold the window of every row of a series, or of several series told by ``codes``.
+    def of_rows(
+        cls, values: NDArray[Any], lookback: int, codes: NDArray[np.intp] | None = None
+    ) -> Windows:
+        """Hold the window of every row of a series, or of several series.
 
         Parameters
         ----------
@@ -85,22 +95,23 @@ class Windows:
             return cls(values, lookback, last, first)
         return cls(values, lookback, last, first[last], order)
 
-    def select(self, which):
+    def select(self, which: Any) -> Windows:
         """Keep the windows at ``which`` (integers or booleans)."""
         return Windows(self.values, self.lookback, self.last[which], self.first[which], self.order)
 
-    def convert(self, values, to_index):
+    def convert(self, values: Any, to_index: Callable[[Any], Any]) -> Windows:
         """Replace the values, and pass every index array through ``to_index``."""
         order = None if self.order is None else to_index(self.order)
         return Windows(values, self.lookback, to_index(self.last), to_index(self.first), order)
 
-    def complete(self):
-        """Tell which windows have all their steps."""
+    def complete(self) -> NDArray[np.bool_]:
+        """Return which windows have all their steps."""
         if self.values.ndim == 3:
             return np.ones(len(self), dtype=bool)
-        return self.last - self.first >= self.lookback - 1
+        complete: NDArray[np.bool_] = self.last - self.first >= self.lookback - 1
+        return complete
 
-    def take(self, which, offsets):
+    def take(self, which: Any, offsets: Any) -> tuple[Any, Any]:
         """Cut the windows at ``which``.
 
         Parameters
@@ -131,8 +142,8 @@ class Windows:
         rows = position if self.order is None else self.order[position]
         return self.values[rows], mask
 
-    def n_uses(self, weight):
-        """Sum the weights of the windows in which each row (or given window) stands.
+    def n_uses(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum the weights of the windows that contain each row (or each given window).
 
         Parameters
         ----------
@@ -145,18 +156,18 @@ class Windows:
             With unit weights, how often a row would occur if all windows were written out.
         """
         if self.values.ndim == 3:
-            return np.bincount(self.last, weight, minlength=len(self.values))
+            return np.bincount(self.last, weight, minlength=len(self.values)).astype(np.float64)
         oldest = np.maximum(self.last - self.lookback + 1, self.first)
         n = len(self.values)
 
-        def covering(weight):
+        def covering(weight: NDArray[np.float64] | None) -> NDArray[Any]:
             begun = np.cumsum(np.bincount(oldest, weight, minlength=n))
             ended = np.cumsum(np.bincount(self.last, weight, minlength=n))
             begun[1:] -= ended[:-1]
             return begun
 
-        # Rows of no window must have no use at all, not a rounding error's worth of it.
-        uses = np.where(covering(None) > 0, covering(weight), 0.0)
+        # Rows of no window have exactly 0, not a rounding error.
+        uses: NDArray[np.float64] = np.where(covering(None) > 0, covering(weight), 0.0)
         if self.order is None:
             return uses
         by_row = np.empty_like(uses)
@@ -164,7 +175,14 @@ class Windows:
         return by_row
 
 
-def make_windows(series, y=None, *, lookback, horizon=1, gap=0):
+def make_windows(
+    series: Any,
+    y: Any = None,
+    *,
+    lookback: int,
+    horizon: int | str = 1,
+    gap: int = 0,
+) -> tuple[NDArray[Any], NDArray[Any] | None, Any]:
     """Cut a series into windows and their targets, as views.
 
     Window ``i`` holds the rows ``i, ..., i + lookback - 1``, oldest first. Its target lies
@@ -251,7 +269,7 @@ default=None
             f"gap must be 0 with horizon={NOWCAST!r}, whose target is the newest row. "
             f"Got gap={gap!r} instead; for a later target set horizon to an int."
         )
-    ahead, n_columns = (-1, 1) if nowcast else (gap, horizon)
+    ahead, n_columns = (-1, 1) if isinstance(horizon, str) else (gap, horizon)
 
     labels = times = None
     if isinstance(series, pd.DataFrame | pd.Series):
