@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Classes = NDArray[np.int_]
 # X (n_samples, n_timesteps, n_features), y (n_samples,) and drivers, of the shape of X.
 Windows = tuple[Array, Array, Mask]
+ClassWindows = tuple[Array, Classes, Mask]  # y holds the index of a class
 Shape = tuple[int, int, int]  # n_samples, n_timesteps, n_features
 RandomState = int | np.random.RandomState | np.random.Generator | None
 
@@ -30,6 +32,22 @@ def normal_inputs(rng: np.random.Generator, shape: Shape, autocorrelation: float
         for t in range(1, shape[1]):
             X[:, t] += autocorrelation * X[:, t - 1]
     return X
+
+
+def narma_inputs(rng: np.random.Generator, shape: Shape) -> Array:
+    """Draw nonlinear autoregressive moving average series of order 2, along axis 1.
+
+    With u uniform on [0, 0.5], x[t + 1] = 0.3 x[t] + 0.05 x[t] (x[t] + x[t - 1])
+    + 1.5 u[t - 1] u[t] + 0.1: the background of the tasks of Queen et al. 2023. The values are
+    positive, around 0.3.
+    """
+    n_samples, n_timesteps, n_features = shape
+    burn_in = 50
+    u = rng.uniform(0, 0.5, size=(burn_in + n_timesteps, n_samples, n_features))
+    x = np.zeros_like(u)
+    for t in range(1, len(x) - 1):
+        x[t + 1] = 0.3 * x[t] + 0.05 * x[t] * (x[t] + x[t - 1]) + 1.5 * u[t - 1] * u[t] + 0.1
+    return np.ascontiguousarray(x[burn_in:].swapaxes(0, 1))
 
 
 def add_noise(rng: np.random.Generator, signal: Array, noise: float) -> Array:
