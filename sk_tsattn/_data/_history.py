@@ -127,10 +127,10 @@ class History:
                 "series out of the index), or fit with groups."
             )
         if self.named:
-            known = {_type_of(label): label for label in self.rows.series}
+            known = {_type_of(label): label for label in self.rows.series[::-1]}
             for label in rows.series:
                 if _type_of(label) not in known:
-                    one = next(iter(known.values()))
+                    one = self.rows.series[0]
                     raise ValueError(
                         f"The labels of series must have the type that they had in fit, such as "
                         f"{one!r} ({type(one).__name__}). Got {label!r} ({type(label).__name__}) "
@@ -356,17 +356,17 @@ class History:
 
 def describe_short(rows: Rows, windows: Windows, causes: dict[Any, str], n_context: int) -> str:
     """Describe the rows whose windows are short; empty if there is none."""
-    short = ~windows.complete()
-    short[:n_context] = False
-    if not short.any():
+    short = n_context + np.flatnonzero(~windows.complete())
+    if not len(short):
         return ""
-    first = int(short.argmax())
-    cause = causes.get(rows.series[rows.series_codes()[first]], "")
-    others = len({rows.series_codes()[i] for i in np.flatnonzero(short)}) - 1
-    if others > 0:
-        cause += f" (And {others} other series.)"
+    first = int(short[0])
+    codes = rows.series_codes()
+    cause = causes.get(rows.series[codes[first]], "")
+    n_others = len(np.unique(codes[short])) - 1
+    if n_others:
+        cause += f" ({n_others} more series have short windows.)"
     return SHORT.format(
-        n=int(short.sum()),
+        n=len(short),
         n_rows=len(rows) - n_context,
         lookback=windows.lookback,
         first=rows.label(first),

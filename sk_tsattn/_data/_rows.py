@@ -162,9 +162,9 @@ def _check_groups(groups: Any, index: pd.Index | None, n_rows: int) -> NDArray[A
 def _check_groups_are_the_level(groups: NDArray[Any], index: pd.Index) -> None:
     """Raise if ``groups`` and the MultiIndex name different series."""
     level = index.get_level_values(0).to_numpy()
-    codes = pd.factorize(groups)[0], pd.factorize(level)[0]
-    if not np.array_equal(*codes):
-        row = int(np.argmax(codes[0] != codes[1]))
+    same = groups.astype(object) == level.astype(object)
+    if not same.all():
+        row = int(np.argmin(same))
         raise ValueError(
             "groups and the first level of the MultiIndex of X must name the same series. Got "
             f"{groups[row]!r} and {level[row]!r} in row {row} instead; leave groups out, or give X "
