@@ -383,7 +383,7 @@ def test_the_history_of_groups_of_arrays_is_used_when_asked_for():
 def test_history_is_what_stood_before_however_series_are_mixed(fitted_tail_model, codes, split):
     model, codes = fitted_tail_model, np.array(codes)
     new, first = codes[split:], codes[:split]
-    history = History.of(Rows(ROWS[:split], first, pd.Index(range(3)), None, None, []), L)
+    history = History.of(Rows(ROWS[:split], first, pd.Index(range(3)), None, None, [0, 1]), L)
     np.testing.assert_array_equal(history.context.to_numpy(), tail_of(ROWS[:split], first))
     model._history = history
     prediction = model.set_params(context="train_tail").predict(ROWS[split:], groups=new)
