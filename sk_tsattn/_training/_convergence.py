@@ -13,10 +13,10 @@ from skorch.callbacks import Callback
 from .._data._batches import INFERENCE_BATCH, WindowDataset
 
 # Windows on which the loss is compared, at most; with fewer than the second, it is not.
-MAX_WINDOWS, MIN_WINDOWS = 10_000, 10
+MAX_WINDOWS, MIN_WINDOWS = 10_000, 20
 # A fit is worse than predicting the mean if its loss is higher by more than this fraction, and by
 # this number of standard errors.
-EXCESS, N_ERRORS = 0.05, 2
+EXCESS, N_ERRORS = 0.05, 3
 
 
 class DivergenceCheck(Callback):  # type: ignore[misc] # skorch is untyped

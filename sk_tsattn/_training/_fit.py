@@ -115,7 +115,7 @@ def train(
     Warns
     -----
     ConvergenceWarning
-        If the net is worse than predicting the mean, unless ``phases`` is False.
+        If the net is worse than predicting the mean, at the end of a training in phases.
     """
     check_monitors(net, validated=validation is not None)
     callbacks = net.callbacks_
@@ -158,7 +158,7 @@ def train(
         net.module_.eval()
         for row in net.history:  # the losses of all batches would outweigh the net in a pickle
             row["batches"] = []
-    if phases:
+    if phases and interrupted is None:
         check_convergence(net, training, validation)
     best_epoch = n_before + report.n_complete
     if best is not None:

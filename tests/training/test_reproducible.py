@@ -1,11 +1,15 @@
 """The same seed gives the same bits, and nobody else's random numbers are drawn."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
+import skorch.callbacks
 import torch
+from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from sk_tsattn import AttentionLSTMRegressor
@@ -108,6 +112,66 @@ def test_global_random_states_are_left_alone_by_a_fit_that_breaks_off():
     with pytest.raises(Break):
         quick(random_state=0, net_params={"criterion": Loss}).fit(WINDOWS, TARGET)
     assert global_states() == before
+
+
+class WatchGlobalState(skorch.callbacks.Callback):
+    """Check after every step that torch's global generator is where it was."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.before = torch.get_rng_state()
+
+    def on_batch_end(self, net, **kwargs):
+        assert torch.equal(torch.get_rng_state(), self.before)
+
+
+@pytest.mark.parametrize("attention", ["bottleneck", "luong", "retain", "imv", "darnn"])
+def test_torch_s_global_generator_is_not_even_used_in_between(attention):
+    model = quick(attention=attention, num_layers=2, callbacks=[WatchGlobalState()])
+    model.fit(WINDOWS, TARGET)
+
+
+@pytest.mark.parametrize("attention", ["bottleneck", "luong", "retain", "imv", "darnn"])
+def test_fits_in_threads_find_the_bits_that_one_alone_finds(attention):
+    model = quick(attention=attention, num_layers=2, max_epochs=6, random_state=0)
+    alone = weights_of(model.fit(WINDOWS, TARGET))
+
+    def fit(seed):
+        np.random.rand(seed)  # noqa: NPY002
+        torch.rand(seed)  # other users of the global generators
+        return weights_of(clone(model).fit(WINDOWS, TARGET))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(fit, range(8))) == {alone}
+
+
+def test_joblib_s_threads_find_the_bits_that_one_alone_finds():
+    def fit(seed):
+        return weights_of(quick(random_state=seed).fit(WINDOWS, TARGET))
+
+    seeds = [0, 1, 0, 1, 2, 2]
+    fits = Parallel(n_jobs=3, backend="threading")(delayed(fit)(seed) for seed in seeds)
+    assert fits == [fit(seed) for seed in seeds]
+
+
+def test_a_fit_inside_of_a_fit_changes_none_of_its_numbers():
+    class FitAnother(skorch.callbacks.Callback):
+        def on_epoch_end(self, net, **kwargs):
+            quick(random_state=5, max_epochs=1).fit(WINDOWS, TARGET)
+
+    alone = weights_of(quick(random_state=0).fit(WINDOWS, TARGET))
+    other = quick(random_state=0, callbacks=[FitAnother()]).fit(WINDOWS, TARGET)
+    assert weights_of(other) == alone
+
+
+@pytest.mark.parametrize("attention", ["bottleneck", "luong", "retain", "imv", "darnn"])
+def test_dropout_drops_in_training_and_between_layers(attention):
+    losses = [
+        quick(attention=attention, num_layers=2, dropout=dropout, random_state=0, max_epochs=1)
+        .fit(WINDOWS, TARGET)
+        .history_.train_loss[0]
+        for dropout in (0.0, 0.5)
+    ]
+    assert losses[0] != losses[1]
 
 
 def test_the_default_dtype_of_torch_has_no_influence():
