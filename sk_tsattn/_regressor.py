@@ -1,4 +1,4 @@
-"""AttentionLSTMRegressor: windows in, predictions and attention out."""
+"""AttentionLSTMRegressor: predictions and attention weights of windows of time series."""
 
 import copy
 
@@ -32,138 +32,130 @@ EARLY_STOPPING_WINDOWS = 500
 
 
 class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
-    """Predict from windows of a multivariate time series, and say what mattered in them.
+    """Regression on windows of a multivariate time series, with attention weights.
 
-    An LSTM reads each window, with attention over its features, its time steps, or both. Inputs
-    are either windows of shape (n_samples, n_timesteps, n_features), oldest step first, or the
-    rows of a series (a 2-D array or a time-indexed DataFrame) together with ``lookback``; see
-    *Shapes* below. ``X`` and ``y`` are standardised inside.
+    An LSTM [Hochreiter1997]_ reads each window, with attention over its features, its time steps, or
+    both. Inputs are windows of shape (n_samples, n_timesteps, n_features), oldest step first, or the rows of
+    one or several series (a 2-D array or a time-indexed DataFrame) together with ``lookback``.
+    ``X`` and ``y`` are standardised internally.
 
-    By default the attention is an information bottleneck: a gate on every cell (time step,
-    feature) of the window, on every step, or on every feature, at a price. What does not help the
-    prediction is closed, and a closed cell is hidden from the network. Attention is on the cells
-    that are open, and on those that decide which are. It costs about three times the training of a
-    plain LSTM.
+    By default the attention is an information bottleneck: a gate for every cell (time step,
+    feature) of the window, every step, or every feature, with an L0 penalty. The gate of a cell
+    that does not improve the prediction closes, and the network does not receive its value.
+    Attention is on cells with an open gate, and on those that open and close the gates of others.
+    Training takes about three times as long as that of a plain LSTM.
 
-    The other mechanisms are those of the literature; in most of them
-
-    - ``"feature"`` is attention over features on the raw input -> LSTM -> newest state -> linear;
-    - ``"time"`` is LSTM -> attention over its states -> linear;
-    - ``"both"`` is attention over features -> LSTM -> attention over its states -> linear.
-
-    (Their classes in :mod:`sk_tsattn.attention` say how they are wired.) Their attention is a
-    weight inside the model, and often does not point at what drives the prediction; compare with
-    :func:`sk_tsattn.inspection.permutation_importance` before you tell others.
+    The other mechanisms are those of the literature. Their weights are part of the model, and often
+    do not show what drives the prediction: compare them with
+    :func:`sk_tsattn.inspection.permutation_importance` before you report them.
 
     Parameters
     ----------
     attention_mode : {"time", "feature", "both"} or None, default="both"
-        What attention weighs. None is the plain LSTM, to ask whether attention helps.
+        What attention weighs. None is the plain LSTM, for comparison.
 
     attention : str, default="bottleneck"
         The mechanism, a key of :data:`sk_tsattn.attention.ATTENTION_MECHANISMS`:
-        ``"bottleneck"``, whose attention hides what it does not show, or ``"dense"``,
-        ``"luong"``, ``"bahdanau"``, ``"han"``, ``"darnn"``, ``"stacked"`` (in mode
-        ``"both"`` only), ``"self"``, ``"retain"`` or ``"imv"``.
+        ``"bottleneck"``, ``"dense"``, ``"luong"``, ``"bahdanau"``, ``"han"``, ``"darnn"``,
+        ``"stacked"`` (only in mode ``"both"``), ``"self"``, ``"retain"`` or ``"imv"``.
 
     attention_params : dict or None, default=None
-        Options of the mechanism. Of ``"bottleneck"``: ``{"tolerance": 0.01}``, take the sparsest
-        attention whose validation error is at most this share above the lowest that is seen while
-        the price of attention rises and falls; inputs that can be exchanged for one another share
-        it. Of others, such as ``{"score": "dot"}`` for ``"luong"``: see the classes in
-        :mod:`sk_tsattn.attention`.
+        Options of the mechanism. For ``"bottleneck"``: ``{"tolerance": 0.01}``, the relative
+        increase of the validation loss accepted in exchange for sparser attention.
+        Interchangeable inputs receive equal attention. For the others, such as
+        ``{"score": "dot"}`` for ``"luong"``: see the classes in :mod:`sk_tsattn.attention`.
 
     hidden_size : int, default=32
-        Width of the LSTM. More can represent more and overfits sooner.
+        Width of the LSTM. A wider one represents more and overfits sooner.
 
     num_layers : int, default=1
-        LSTM layers on top of each other.
+        Number of LSTM layers.
 
     dropout : float, default=0.0
-        Share of values dropped, in training, between LSTM layers and before the linear head.
+        Fraction of values dropped in training, between LSTM layers and before the linear head.
 
     position_embedding : bool, default=True
-        Put a learned vector of each step's position beside the input of the LSTM. Without it an
-        LSTM can hardly find a fixed step of the window.
+        Add a learned vector of each step's position to the input of the LSTM. Without it an LSTM
+        can hardly find a fixed step of the window.
 
     lookback : int or None, default=None
-        Steps of a window. For 2-D ``X``, whose rows are then observations in time order: row
+        Number of steps of a window. For 2-D ``X``, whose rows are observations in time order: row
         ``t`` is predicted from the rows ``t - lookback + 1, ..., t``. None makes each row a
         window of one step. For 3-D ``X``: only the newest ``lookback`` steps are used.
 
     context : {"auto", "train_tail", "mask"}, default="auto"
-        Which history the first ``lookback - 1`` rows of a 2-D ``X`` have at predict. The rows
-        that ``fit`` has kept in ``context_`` are put before ``X``
+        History of the first ``lookback - 1`` rows of a 2-D ``X`` at predict. The last rows of
+        ``fit``, kept in ``context_``, are put before ``X``
 
-        - ``"auto"``: if ``X`` is a DataFrame whose index goes on where the training index ended
-          (series by series);
+        - ``"auto"``: if ``X`` is a DataFrame whose index goes on where that of ``fit`` ended
+          (series by series, see *History* below);
         - ``"train_tail"``: always, for arrays too. Right for test sets that directly follow the
-          training set, as in ``TimeSeriesSplit`` without a gap; wrong for any other ``X``, the
-          training set included;
-        - ``"mask"``: never, and the short windows are trained on as well.
+          training set, as in ``TimeSeriesSplit`` without a gap; wrong for any other ``X``,
+          including the training set;
+        - ``"mask"``: never. Training uses short windows as well.
 
-        A row with too little history is predicted from a short window: the steps that it lacks
-        are masked, get zero attention and have no influence. Its prediction is less good.
-        ``fit`` learns from complete windows only, unless ``"mask"`` is set.
+        A row with too little history is predicted from a short window: missing steps are masked,
+        get zero attention and have no influence. ``fit`` uses only complete windows, unless
+        ``"mask"`` is set.
 
     standardize : bool, default=True
-        Scale each feature of ``X`` and each column of ``y`` to mean 0 and standard deviation 1
-        inside, with (weighted) statistics of the training part. Predictions keep the units of
-        ``y``. If False, the data must already be of order 1. A feature that is constant in the
-        training set becomes 0 in either case: it has no influence, whatever its values at predict.
+        Scale each feature of ``X`` and each column of ``y`` to mean 0 and standard deviation 1,
+        with (weighted) statistics of the training set. Predictions keep the units of ``y``. If
+        False, the data must already be of order 1. A feature that is constant in the training set
+        becomes 0 in either case: it has no influence, whatever its values at predict.
 
     max_epochs : int, default=100
-        Passes over the training part, at most. ``"bottleneck"`` plans its phases in them; where
-        they are few, each phase is short, and gates may not have found their place.
+        Upper bound of the number of epochs. The bottleneck divides it among its stages; with fewer
+        than about 30 epochs the gates may not converge.
 
     lr : float, default=0.005
         Step size of the optimizer (AdamW). Smaller is slower and steadier.
 
     batch_size : int, default=64
-        Windows in an optimisation step. More is faster on large data, with fewer steps an epoch.
-        With a few hundred windows choose fewer, such as 16: ``"bottleneck"`` wants 1,500 steps
-        or more in all.
+        Number of windows in an optimisation step. More is faster on large data, with fewer steps
+        an epoch. With a few hundred windows choose less, such as 16: ``"bottleneck"`` needs about
+        1,500 steps in total.
 
     weight_decay : float, default=0.0
-        Decoupled decay of all weights towards 0 (Loshchilov and Hutter 2019); more is smoother.
+        Decoupled weight decay (Loshchilov and Hutter 2019); more is smoother.
 
     early_stopping : "auto" or bool, default="auto"
-        Set a validation part aside, stop when its error no longer falls, and restore the best
-        epoch's weights. ``"auto"`` does so from 500 windows on, or if ``X_val`` is given.
-        ``"bottleneck"`` looks at the validation part to end its phases and to choose among gates;
-        without one, its phases take fixed shares of ``max_epochs``.
+        Hold out a validation set, stop when its loss no longer decreases, and restore the weights
+        of the best epoch. ``"auto"`` does so from 500 windows on, or if ``X_val`` is given.
+        ``"bottleneck"`` uses the validation set to end its stages and to select gates; without
+        one, its stages take fixed fractions of ``max_epochs``.
 
     validation_fraction : float, default=0.1
-        Share of the windows that form the validation part: the newest ones, of each series. No
-        training window reaches into it.
+        Fraction of the windows held out as the validation set: the newest ones of each series. No
+        training window overlaps them.
 
     n_iter_no_change : int, default=10
         Epochs without improvement after which early stopping stops (with ``"bottleneck"``: the
-        patience of its first phase).
+        patience of its warm-up).
 
     warm_start : bool, default=False
-        If True, ``fit`` goes on from the last fit's weights and scaling, for ``max_epochs`` more,
-        with ``lr`` and ``batch_size`` as they now are; the network stays what it was. The phases
-        of ``"bottleneck"`` begin anew, from these weights.
+        If True, ``fit`` continues from the weights and the scaling of the last fit, for up to
+        ``max_epochs`` more epochs, with the present ``lr`` and ``batch_size``; the network and its
+        other options stay the same. The stages of ``"bottleneck"`` begin again.
 
     device : str, default="auto"
-        Where to compute, as torch names it (``"cpu"``, ``"cuda:1"``). ``"auto"`` is CUDA where
-        there is some.
+        Device to compute on, as torch names it (``"cpu"``, ``"cuda:1"``). ``"auto"`` is CUDA if
+        available.
 
     random_state : int, RandomState instance or None, default=None
-        Initial weights, order of batches, dropout and sampled gates. An int gives the same bits
-        on the same machine each time; None draws fresh entropy. The global random states of numpy
-        and torch are left alone.
+        Determines initial weights, the order of batches, dropout and sampled gates. An int gives
+        the same bits on the same machine each time; None draws fresh entropy. The global random
+        states of numpy and torch are neither read nor written.
 
     verbose : int, default=0
-        1 draws a progress bar, 2 prints a line per epoch as well.
+        1 draws a progress bar, 2 also prints a line per epoch.
 
     callbacks : list of skorch.callbacks.Callback or None, default=None
-        Copies of them watch the training. (Scikit-learn's own callbacks, from its version 1.9
-        on, are set with ``set_callbacks``.)
+        Callbacks of the training, which are copied. (Set scikit-learn's own callbacks, from its
+        version 1.9 on, with ``set_callbacks``.)
 
     net_params : dict or None, default=None
-        Any other option of :class:`skorch.NeuralNet`, such as
+        Other options of :class:`skorch.NeuralNet`, such as
         ``{"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9}`` or
         ``{"criterion": torch.nn.HuberLoss}``.
 
@@ -174,51 +166,50 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         sums to 1. Only in the modes ``"feature"`` and ``"both"``.
 
     time_attention_ : ndarray of shape (n_timesteps,)
-        The same of each time step, oldest first. Only in the modes ``"time"`` and ``"both"``.
+        The same for each time step, oldest first. Only in the modes ``"time"`` and ``"both"``.
 
     attention_ : ndarray of shape (n_timesteps, n_features)
-        The same of each cell; the other two are its margins. Only in the mode ``"both"``.
+        The same for each cell; the other two are its margins. Only in the mode ``"both"``.
 
     gates_ : ndarray of shape (n_timesteps, n_features), (n_timesteps,) or (n_features,)
-        With ``"bottleneck"``: the gates of the cells, the steps or the features, averaged over the
-        training windows. 1 is open, 0 is hidden from the network; their sum is the number of cells
-        (steps, features) whose values are used. If all are 0, nothing was found that predicts: the
-        prediction is a constant, and the attention, which is then uniform, means nothing.
+        Only with ``"bottleneck"``: the gates of the cells, steps or features, averaged over the
+        training windows. 1 is open; 0 is closed: the network does not receive the value. If all
+        are 0, no input was found that predicts: the prediction is a constant, and the uniform
+        attention has no meaning.
 
     gate_sensitivity_ : ndarray of the shape of ``gates_``
-        With ``"bottleneck"``: how much each decides about the gates of others, averaged over the
-        training windows. A marker or a switch, which only tells where to look, stands here,
-        whether or not its own gate is open. 1 is where another gate would open or close without
-        it; 0 throughout where every window has the same gates. Attention is the greater of gate
-        and steering, normalised.
+        Only with ``"bottleneck"``: how much each input changes the gates of others, averaged over
+        the training windows. It is high for markers and switches, whether or not their own gates
+        are open. 1 if another gate would open or close without the input; 0 throughout if every
+        window has the same gates. Attention is the normalised maximum of gate and sensitivity.
 
     n_features_in_ : int
         Number of features, for windows too.
 
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, where ``X`` was a DataFrame with string columns.
+        Names of the features. Only if ``X`` was a DataFrame with string columns.
 
     n_timesteps_in_ : int
-        Steps of a window.
+        Number of steps of a window.
 
     n_outputs_ : int
-        Columns of ``y``.
+        Number of columns of ``y``.
 
     history_ : DataFrame
-        A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (where there is a validation
-        part), ``lr``, ``seconds``. Losses are mean squared errors of the standardised target: 1
-        is the error of predicting the training mean. With ``"bottleneck"`` also the ``phase`` of
-        the training ("warm-up", "penalty ramp", "path", "candidate refit", "group expansion",
-        "refit", "pruning"; see :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``penalty`` of
-        an open gate: the relative decrease of the loss that justifies it. With ``"bottleneck"``,
+        A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (with a validation set), ``lr``,
+        ``seconds``. Losses are mean squared errors of the standardised target: 1 is the loss of
+        predicting the training mean. With ``"bottleneck"`` also the ``phase`` of the training
+        ("warm-up", "penalty ramp", "path", "candidate refit", "group expansion", "refit",
+        "pruning"; see :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``penalty`` of an open
+        gate: the relative decrease of the loss that justifies it. With ``"bottleneck"``,
         ``valid_loss`` is that of the current weights, whereas averages over the last steps are
         compared and kept.
 
     n_iter_ : int
-        Epochs of training after which the weights stood that are now used.
+        Number of epochs after which the present weights were reached.
 
     context_ : DataFrame of shape (up to lookback - 1 rows of each series, n_features)
-        The last rows of the training data; empty for windows.
+        The last rows of the training data, or of ``update_context``; empty for windows.
 
     net_ : skorch.NeuralNet
         The fitted net; ``net_.module_`` is the torch module, which takes standardised windows.
@@ -226,29 +217,49 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     See Also
     --------
     make_windows : Cut a series into windows and targets.
+    sk_tsattn.exceptions.HistoryWarning : Issued if history is missing.
 
     Notes
     -----
-    *Shapes.* Axes are always (samples, time, features), oldest step first. Windows that are
-    channels-first, (samples, features, time), are turned with ``X.transpose(0, 2, 1)``.
+    *Shapes.* Axes are always (samples, time, features), oldest step first. Turn channels-first
+    windows with ``X.transpose(0, 2, 1)``. ``X`` may be a list, a numpy array (also read-only or a
+    memory map), a torch tensor, a pandas or polars DataFrame. Batches are cut from ``X`` as it is:
+    neither windows nor converted copies of large data are ever written out.
 
-    ``X`` may be a list, a numpy array (read-only and memory maps too), a torch tensor on the CPU,
-    a pandas or polars DataFrame. Neither windows nor a change of type are ever written out for
-    large data: batches are cut from ``X`` as it is.
+    *Time labels.* The labels of each series must increase strictly: time stamps, periods, numbers,
+    dates or ISO 8601 text. Labels of ``y``, ``sample_weight`` and ``groups`` must be those of
+    ``X``. A window is ``lookback`` consecutive rows; if windows reach across missing time stamps
+    of a regular index, a :class:`~sk_tsattn.exceptions.HistoryWarning` says how many.
 
-    *Several series.* Give a DataFrame with a two-level MultiIndex (series, time), or ``groups``
-    with the series of each row at ``fit`` and ``predict``. No window crosses from one series into
-    another.
+    *History.* With ``context="auto"``, ``X`` follows the known rows if its first label is later
+    than the last known one by no more than a usual step: the longest that at least 5 % of the steps
+    reach, and in daily data without weekends up to three public holidays. Rows that are predicted
+    from shorter windows than any in ``fit`` are reported in a HistoryWarning. In production, call
+    ``predict`` and then ``update_context`` with new rows; ``partial_fit`` also takes them in.
 
-    *Cross-validation.* Use ``TimeSeriesSplit`` and never shuffled folds. With ``lookback``, a
-    time-indexed DataFrame keeps the history of a test block by itself; for arrays set
-    ``context="train_tail"``. A gap between training and test block breaks the history off: then
-    cut windows with :func:`make_windows`, and split those.
+    *Several series.* Give a DataFrame with a MultiIndex (series, time), or ``groups``, the series
+    of each row, in every method, and ``groups_val`` with ``X_val``. No window crosses from one
+    series into another. A series that was not in ``fit`` has no history.
+
+    *Cross-validation.* Use ``TimeSeriesSplit``. With ``lookback``, a time-indexed DataFrame keeps
+    the history of a test block; for arrays set ``context="train_tail"``. The default ``cv=5``,
+    shuffled folds and ``HalvingGridSearchCV`` over samples leave holes in time, and a gap between
+    training and test set cuts off the history: both are warned about if the rows have an index
+    and invisible in arrays, for which :func:`make_windows` comes before the split. ``groups``
+    given to scikit-learn's tools reach only the splitter, unless ``set_fit_request(groups=True)``
+    and ``set_score_request(groups=True)`` request them with metadata routing. Transformers keep
+    the index only with ``set_output(transform="pandas")``.
+
+    *Failures.* A fit that fails leaves the estimator as it was. After a keyboard interrupt the best
+    weights so far are kept, and the interrupt is raised again.
 
     *Precision.* Up to 100,000 cells (windows x steps x features) the network computes in double
     precision, above in single precision.
 
-    *Missing time stamps.* A window is ``lookback`` consecutive rows, whatever their time stamps.
+    References
+    ----------
+    .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural
+       Computation 9, 1997.
 
     Examples
     --------
@@ -322,7 +333,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         return tags
 
     def __getattr__(self, name):
-        """Say which mode has an attention that is asked for in vain."""
+        """Raise an AttributeError that names the modes that have the attribute."""
         attention_modes = dict(ATTENTION_KINDS.values())
         if name in attention_modes:
             modes = attention_modes[name]
@@ -365,17 +376,21 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             The target of each window or row.
 
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the windows (of those that end in each row). A weight of k equals k copies;
-            exactly so while the data fit into one batch and no gates are sampled, else on average.
+            Weights of the windows (of those that end in each row). A weight of k equals k copies:
+            exactly if the data fit into one batch and no gates are sampled, else on average. A
+            row of weight 0 is only history; its target may be NaN.
             A row with weight 0 serves as history alone; its target may be NaN.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            A validation part of your own, instead of the newest ``validation_fraction``. Rows are
-            those of one series, or of several told by a MultiIndex. With
-            ``early_stopping=False`` it is recorded in ``history_`` and nothing else.
+            Your own validation set, instead of the newest ``validation_fraction``. Rows that
+            follow ``X`` have its last rows as their history. With ``early_stopping=False`` its
+            loss is only recorded in ``history_``.
 
         groups : array-like of shape (n_samples,) or None, default=None
             Series of each row (or window).
+
+        groups_val : array-like of shape (n_samples_val,) or None, default=None
+            Series of each row of ``X_val``.
 
         Returns
         -------
@@ -385,7 +400,13 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         Raises
         ------
         ValueError
-            If a parameter or an array is not as described here; before any training.
+            If a parameter or an array is not as described here, before any training; or if the
+            loss does not stay finite. The estimator is then as it was before.
+
+        Warns
+        -----
+        HistoryWarning
+            If windows reach across missing time stamps of a regular index.
         """
         return self._fit(
             X,
@@ -763,6 +784,11 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             One prediction for each row of ``X``, in the units and the shape of the training's
             ``y``.
+
+        Warns
+        -----
+        HistoryWarning
+            If rows are predicted from short windows, or windows reach across missing time stamps.
         """
         check_is_fitted(self, "net_")
         y = training.predict(self.net_, self._dataset(self._lay_out(X, groups)))
