@@ -1,10 +1,6 @@
 """What X, y and parameters may be, and the one clear error that all else gets, before training."""
 
 import inspect
-import os
-import subprocess
-import sys
-import textwrap
 import warnings
 
 import numpy as np
@@ -17,7 +13,6 @@ from sklearn.exceptions import NotFittedError
 
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn import _training as training
-from sk_tsattn._data import _batches
 from sk_tsattn._param_validation import CONSTRAINTS
 from sk_tsattn.attention import ATTENTION_MECHANISMS, ATTENTION_MODES
 
@@ -521,82 +516,3 @@ def test_what_failed_to_fit_is_not_fitted(method):
         model.fit(WINDOWS, np.full(N, np.nan))
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(model, method)(WINDOWS)
-
-
-# ------------------------------------------------------------------------------ large data
-
-
-def test_streaming_from_disk_learns_what_memory_learns(tmp_path, monkeypatch):
-    for array, lookback in [(ROWS, 4), (WINDOWS, None)]:
-        expected = quick(lookback=lookback).fit(array, TARGET)
-        with monkeypatch.context() as small:
-            small.setattr(_batches, "RESIDENT_BYTES", 100)
-            streamed = quick(lookback=lookback).fit(on_disk(array, tmp_path), TARGET)
-            prediction = streamed.predict(array)
-        np.testing.assert_array_equal(prediction, expected.predict(array))
-        np.testing.assert_array_equal(streamed.attention_, expected.attention_)
-        np.testing.assert_array_equal(streamed.history_.train_loss, expected.history_.train_loss)
-
-
-def test_streaming_cuts_interleaved_series_as_memory_does(monkeypatch):
-    groups = np.random.default_rng(0).integers(0, 2, size=N)
-    options = {"lookback": 4, "context": "mask", "early_stopping": True}
-    expected = quick(**options).fit(ROWS, TARGET, groups=groups).predict(ROWS, groups=groups)
-    monkeypatch.setattr(_batches, "RESIDENT_BYTES", 100)
-    streamed = quick(**options).fit(ROWS, TARGET, groups=groups).predict(ROWS, groups=groups)
-    np.testing.assert_array_equal(streamed, expected)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads and limits memory as Linux does")
-@pytest.mark.parametrize("cut", [False, True], ids=["rows", "windows"])
-def test_a_large_memory_map_is_never_copied_as_a_whole(cut, tmp_path):
-    # In a process of its own, whose data segment (what is allocated, not what is mapped from
-    # disk) may not grow by as much as the array, let alone by its windows.
-    program = f"""
-        import resource, sys
-        import numpy as np, torch
-        torch.set_num_threads(1)
-        from sk_tsattn import AttentionLSTMRegressor, make_windows
-        from sk_tsattn._data import _batches
-        _batches.RESIDENT_BYTES = 2**20
-
-        def allocated():
-            with open("/proc/self/status") as status:
-                return next(int(l.split()[1]) * 1024 for l in status if l.startswith("VmData"))
-
-        def work(X, y, lookback, limit):
-            # The plain LSTM: it is the data that are measured, not what a network computes.
-            model = AttentionLSTMRegressor(
-                attention_mode=None, hidden_size=2, max_epochs=1, batch_size=256, lookback=lookback
-            )
-            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-            model.fit(X, y)
-            assert np.isfinite(model.predict(X)).all()
-            assert model.n_iter_ == 1
-
-        X = np.lib.format.open_memmap(sys.argv[1], mode="r")
-        y = np.arange(len(X)) / len(X)
-        if {cut}:
-            X, y, _ = make_windows(X, y, lookback=3, horizon="nowcast")
-            assert X.nbytes > 2**28
-        small = np.random.default_rng(0).normal(size=X[:600].shape)
-        unlimited = resource.RLIM_INFINITY
-        lookback = None if {cut} else 3
-        work(small, y[:600], lookback, unlimited)
-        work(X, y, lookback, allocated() + 80 * 2**20)
-        """
-    n_rows, n_features = 100_000, 256  # 102 MB
-    path = tmp_path / "large.npy"
-    X = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_rows, n_features))
-    generator = np.random.default_rng(0)
-    for start in range(0, n_rows, 10_000):
-        X[start : start + 10_000] = generator.normal(size=(10_000, n_features))
-    del X
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
-    )
-    assert done.returncode == 0, done.stderr
