@@ -8,6 +8,12 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+import sk_tsattn
+import sk_tsattn.attention
+import sk_tsattn.datasets
+import sk_tsattn.exceptions
+import sk_tsattn.inspection
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.M | re.S)
@@ -47,3 +53,19 @@ def test_relative_links_and_images_lead_to_files(page):
     for target in filter(None, (link or image for link, image in targets)):
         if "://" not in target and "auto_examples" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        sk_tsattn,
+        sk_tsattn.attention,
+        sk_tsattn.datasets,
+        sk_tsattn.exceptions,
+        sk_tsattn.inspection,
+    ],
+    ids=lambda module: module.__name__,
+)
+def test_the_api_reference_names_everything_public(module):
+    words = re.findall(r"\w+", (ROOT / "docs" / "api" / "index.rst").read_text("utf-8"))
+    assert set(module.__all__) <= set(words)
