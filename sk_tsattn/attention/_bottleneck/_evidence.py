@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from .._padding import zero_padding
 from ._gating_network import LOGIT_SCALE, tanh
 
-# Units of the network of each feature, and the slope and range of values that they start with.
-UNITS, SLOPE, MAX_VALUE = 8, 2.0, 2.5
+# Units of the network of each feature.
+UNITS = 16
 # The evidence is averaged over at most this many steps on either side, and over at most an eighth
 # of the window.
 MAX_RADIUS = 8
@@ -54,10 +54,8 @@ class CellEvidence(nn.Module):
         F = n_features
         self.by_step = by_step
         self.radius = min(MAX_RADIUS, n_timesteps // 8)
-        # The units are steps at evenly spaced values of the standardised feature.
-        steps = torch.linspace(-MAX_VALUE, MAX_VALUE, UNITS).expand(F, UNITS)
-        self.slope = nn.Parameter(torch.full((F, UNITS), SLOPE))  # a
-        self.shift = nn.Parameter(-SLOPE * steps)  # b
+        self.slope = nn.Parameter(torch.randn(F, UNITS))  # a
+        self.shift = nn.Parameter(torch.randn(F, UNITS))  # b
         self.out = nn.Parameter(torch.zeros(F, UNITS))  # v
         self.neighbours: nn.Parameter | None = None
         if self.radius:
