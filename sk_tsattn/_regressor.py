@@ -1,43 +1,29 @@
 """AttentionLSTMRegressor: predictions and attention weights of windows of time series."""
 
-import copy
+from __future__ import annotations
+
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import _training as training
-from ._data._batches import WindowDataset
-from ._data._checks import warn_user
-from ._data._history import History, describe_short
-from ._data._holes import warn_history
-from ._data._input import check_target, check_weight
 from ._data._r2 import r2
-from ._data._rows import check_labels_of_target, check_rows, check_same_labels
-from ._data._scaling import Standardizer
-from ._data._split import hold_out
-from ._data._windows import Windows
-from ._param_validation import check_parameters
-from ._training._sklearn_callbacks import CallbackSupportMixin, FitReport, with_callbacks
-from .attention._kinds import ATTENTION_KINDS, GATE_ATTRIBUTES
-from .attention._registry import training_options
-
-# Cells (windows x steps x features) up to which the network computes in double precision. It
-# costs nothing noticeable at that size, and makes results independent of how samples are batched.
-FLOAT64_CELLS = 100_000
-# Windows from which early_stopping="auto" sets a validation part aside.
-EARLY_STOPPING_WINDOWS = 500
+from ._data._rows import check_same_labels
+from ._fitting import FittingMixin
+from ._training._sklearn_callbacks import CallbackSupportMixin, with_callbacks
 
 
-class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class AttentionLSTMRegressor(FittingMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """Regression on windows of a multivariate time series, with attention weights.
 
-    An LSTM [Hochreiter1997]_ reads each window, with attention over its features, its time steps, or
-    both. Inputs are windows of shape (n_samples, n_timesteps, n_features), oldest step first, or the rows of
-    one or several series (a 2-D array or a time-indexed DataFrame) together with ``lookback``.
-    ``X`` and ``y`` are standardised internally.
+    An LSTM [Hochreiter1997]_ reads each window, with attention over its features, its time steps,
+    or both. Inputs are windows of shape (n_samples, n_timesteps, n_features), oldest step first, or
+    the rows of one or several series (a 2-D array or a time-indexed DataFrame) together with
+    ``lookback``. ``X`` and ``y`` are standardised internally.
 
     By default the attention is an information bottleneck: a gate for every cell (time step,
     feature) of the window, every step, or every feature, with an L0 penalty. The gate of a cell
@@ -278,30 +264,30 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     def __init__(
         self,
         *,
-        attention_mode="both",
-        attention="bottleneck",
-        attention_params=None,
-        hidden_size=32,
-        num_layers=1,
-        dropout=0.0,
-        position_embedding=True,
-        lookback=None,
-        context="auto",
-        standardize=True,
-        max_epochs=100,
-        lr=0.005,
-        batch_size=64,
-        weight_decay=0.0,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        device="auto",
-        random_state=None,
-        verbose=0,
-        callbacks=None,
-        net_params=None,
-    ):
+        attention_mode: str | None = "both",
+        attention: str = "bottleneck",
+        attention_params: dict[str, Any] | None = None,
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        position_embedding: bool = True,
+        lookback: int | None = None,
+        context: str = "auto",
+        standardize: bool = True,
+        max_epochs: int = 100,
+        lr: float = 0.005,
+        batch_size: int = 64,
+        weight_decay: float = 0.0,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        callbacks: list[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+    ) -> None:
         self.attention_mode = attention_mode
         self.attention = attention
         self.attention_params = attention_params
@@ -326,45 +312,25 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self.callbacks = callbacks
         self.net_params = net_params
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         return tags
 
-    def __getattr__(self, name):
-        """Raise an AttributeError that names the modes that have the attribute."""
-        attention_modes = dict(ATTENTION_KINDS.values())
-        if name in attention_modes:
-            modes = attention_modes[name]
-            allowed = " or ".join(f"attention_mode={mode!r}" for mode in modes)
-            mode = self.__dict__.get("attention_mode")
-            why = f"attention_mode={mode!r} has none; use {allowed}"
-            if mode in modes:
-                why = "it is not fitted yet; call fit"
-            raise AttributeError(f"{type(self).__name__} has no {name}: {why}.")
-        if name in GATE_ATTRIBUTES.values():
-            raise AttributeError(
-                f"{type(self).__name__} has no {name}: gates that can close are those of "
-                f"attention='bottleneck', in a fitted estimator with an attention_mode. Got "
-                f"attention={self.__dict__.get('attention')!r} and "
-                f"attention_mode={self.__dict__.get('attention_mode')!r}."
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    @with_callbacks
+    @with_callbacks  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-        groups=None,
-        groups_val=None,
-    ):
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        groups_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -419,8 +385,15 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             resume=self.warm_start and hasattr(self, "net_"),
         )
 
-    @with_callbacks
-    def partial_fit(self, X, y, sample_weight=None, *, groups=None):
+    @with_callbacks  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train for one more epoch, on these data.
 
         The first call fixes the scaling, as ``fit`` does. A feature that is constant in its data
@@ -448,326 +421,7 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             go_on=True,
         )
 
-    def update_context(self, X, *, groups=None):
-        """Take in new rows, without training: the history of the rows that come after them.
-
-        ``predict`` of new rows and ``update_context`` with the same rows, one after the other,
-        predict what ``predict`` of all rows in one frame does.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            Rows that come after those of ``context_``, oldest first.
-
-        groups : array-like of shape (n_rows,) or None, default=None
-            Series of each row, if the estimator was fitted on several. A new series is taken in.
-
-        Returns
-        -------
-        self : AttentionLSTMRegressor
-            With a new ``context_``.
-
-        Raises
-        ------
-        ValueError
-            If the rows are not later than those that are known.
-        """
-        check_is_fitted(self, "net_")
-        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=False)
-        if rows.values.ndim == 3:
-            raise ValueError(
-                "update_context needs the rows of a series, of shape (n_rows, n_features). Got "
-                f"windows of shape {rows.values.shape} instead; windows need no context."
-            )
-        self._history.check_series(rows, type(self).__name__)
-        history, joined, n_known = self._history.extended(rows)
-        used = np.ones(len(joined), dtype=bool)
-        warn_history([history.holes(joined, used, "X", n_known)])
-        self._history, self.context_ = history, history.context
-        return self
-
-    def _fit(self, X, y, sample_weight, *, groups, val, n_epochs, stopping, resume, go_on=False):
-        """Fit a copy, and take over what it has learnt when nothing can fail any more."""
-        check_parameters(self)
-        training.check_net_params(self.net_params)
-        fitted = copy.copy(self)
-        if resume:
-            fitted.net_ = copy.deepcopy(self.net_)
-        training_set, validation_set, weight = fitted._prepare(
-            X,
-            y,
-            sample_weight,
-            groups=groups,
-            val=val,
-            resume=resume,
-            go_on=go_on,
-            stopping=stopping,
-        )
-        if stopping == "auto":
-            stopping = validation_set is not None
-        report = FitReport(self, n_epochs, X, y, fitted=fitted._fitted_attributes)
-        result = training.train(
-            fitted.net_,
-            training_set,
-            validation_set,
-            n_epochs=n_epochs,
-            patience=self.n_iter_no_change,
-            stopping=stopping,
-            listener=report,
-            bar=type(self).__name__ if self.verbose else None,
-            seed=fitted._seed + len(fitted.net_.history),
-            phases=not go_on,
-            **training_options(self.attention, self.attention_params),
-        )
-        fitted.n_iter_ = result.best_epoch
-        fitted.history_ = pd.DataFrame(training.history(fitted.net_))
-        if self.attention_mode is not None:
-            fitted._summarise_attention(training_set, weight)
-        report.end_fit()
-        for name in set(self._fitted_attributes()) - set(fitted._fitted_attributes()):
-            delattr(self, name)
-        self.__dict__.update(fitted._fitted_attributes())
-        if result.interrupted is not None:
-            raise result.interrupted
-        return self
-
-    def _fitted_attributes(self):
-        """Return everything that fit has set, by name."""
-        parameters = self.get_params(deep=False)
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if name not in parameters and "callback" not in name  # scikit-learn's own
-        }
-
-    def _prepare(self, X, y, sample_weight, *, groups, val, resume, go_on, stopping):
-        """Check everything and make the net.
-
-        Returns
-        -------
-        training_set : WindowDataset
-            Windows to train on.
-
-        validation_set : WindowDataset or None
-            Windows to stop early by.
-
-        weight : ndarray of shape (n_training,)
-            Weights of the training windows.
-        """
-        device = training.resolve_device(self.device)
-        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
-        check_labels_of_target(X, y, rows, self.lookback)
-        if isinstance(X, pd.DataFrame):
-            check_same_labels(X.index, sample_weight, "sample_weight")
-        weight = check_weight(sample_weight, len(rows))
-        y, y_ndim = check_target(y, len(rows), weight)
-        if resume:
-            self._history.check_series(rows, type(self).__name__)
-        history, rows, n_known = self._known_rows(rows, resume and go_on)
-        windows = self._training_windows(rows)
-        usable = windows.complete() | (self.context == "mask")
-        usable, windows = usable[n_known:], windows.select(slice(n_known, None))
-        learnt = np.flatnonzero(usable & (weight > 0))
-        if not len(learnt):
-            raise ValueError(
-                "X must have at least one complete window whose sample_weight is not zero. Got "
-                "none instead; lower lookback or weigh later rows."
-            )
-        shape = windows.lookback, y.shape[1], y_ndim
-        if resume:
-            self._check_resumed(shape)
-        self.n_timesteps_in_, self.n_outputs_, self._y_ndim = shape
-        self._history, self.context_ = history, history.context
-        is_used = np.zeros(len(rows), dtype=bool)
-        is_used[n_known + learnt] = True
-        findings = [history.holes(rows, is_used, "X", n_known)]
-        val_data = self._check_validation(*val, findings)
-        warn_history(findings)
-        if stopping == "auto":
-            stopping = val_data is not None or len(learnt) >= EARLY_STOPPING_WINDOWS
-        kept = learnt
-        if stopping and val_data is None:
-            codes = rows.series_codes()[n_known:][learnt]
-            is_kept, is_held = hold_out(windows.select(learnt), codes, self.validation_fraction)
-            kept, held = learnt[is_kept], learnt[is_held]
-            val_data = windows.select(held), y[held], weight[held]
-
-        if not resume:
-            n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
-            double = n_cells <= FLOAT64_CELLS and not device.startswith("mps")
-            self._dtype = "float64" if double else "float32"
-            self._seed = self._draw_seed()
-            self._learn_scales(windows.select(kept), y[kept], weight[kept])
-            for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
-                self.__dict__.pop(name, None)
-            self.net_ = self._make_net(device)
-        else:
-            training.change_net(self.net_, lr=self.lr, batch_size=self.batch_size)
-            self._x_scaler.warn_if_no_longer_constant(rows.values)
-        training_set = self._dataset(windows.select(kept), y[kept], weight[kept])
-        validation_set = None if val_data is None else self._dataset(*val_data)
-        return training_set, validation_set, weight[kept]
-
-    def _known_rows(self, rows, go_on):
-        """Put the known rows before those to train on.
-
-        Returns
-        -------
-        history : History
-            What is known after these rows.
-
-        rows : Rows
-            Known rows first.
-
-        n_known : int
-            Number of known rows.
-        """
-        lookback = self.lookback or 1
-        if rows.values.ndim == 3:
-            return History.of(rows, rows.values.shape[1]), rows, 0
-        if not go_on or lookback == 1 or not self._history.follows(rows, self.context):
-            history = History.of(rows, lookback)
-            if go_on and rows.times is not None and lookback > 1:
-                history = self._history  # earlier rows do not replace later ones
-            return history, rows, 0
-        history, joined, n_known = self._history.extended(rows)
-        return (history, rows, 0) if self.context == "mask" else (history, joined, n_known)
-
-    def _draw_seed(self):
-        """Draw the seed of this fit.
-
-        Without a random state it comes from fresh entropy: the global generator, which
-        scikit-learn would use, is to be left alone.
-        """
-        if self.random_state is None:
-            return int(np.random.default_rng().integers(2**31 - 1))
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    def _training_windows(self, rows):
-        """Lay out the windows of the training rows."""
-        if rows.values.ndim == 3:
-            return Windows.of_windows(rows.values)
-        if self.lookback is None and isinstance(rows.labels, pd.DatetimeIndex):
-            warn_user(
-                "X is indexed by time, but lookback=None uses each row alone, without history. "
-                "Set lookback to the number of rows of a window, or to 1 if this is meant.",
-                UserWarning,
-            )
-        lookback = self.lookback or 1
-        sizes = np.bincount(rows.series_codes())
-        if lookback > sizes.min() and self.context != "mask":
-            which = "" if rows.codes is None else f" (series {rows.series[sizes.argmin()]!r})"
-            raise ValueError(
-                f"A series must have at least lookback={lookback} rows. Got a series of n_samples="
-                f"{sizes.min()} rows instead{which}; lower lookback, drop the series, or set "
-                'context="mask" to learn from short windows.'
-            )
-        return Windows.of_rows(rows.values, lookback, rows.codes)
-
-    def _check_resumed(self, shape):
-        """Raise where training cannot go on with data of this shape."""
-        fitted = self.n_timesteps_in_, self.n_outputs_, self._y_ndim
-        if shape != fitted:
-            raise ValueError(
-                "Training goes on with windows of {} steps and {} outputs in a y of {} "
-                "dimension(s), as before. Got {}, {} and {} instead; call fit with "
-                "warm_start=False to start anew.".format(*fitted, *shape)
-            )
-
-    def _check_validation(self, X_val, y_val, weight_val, groups_val, findings):
-        """Check the user's validation set; return its windows, targets and weights, or None."""
-        if X_val is None:
-            if not all(value is None for value in (y_val, weight_val, groups_val)):
-                raise ValueError(
-                    "y_val, sample_weight_val and groups_val need X_val, which is None."
-                )
-            return None
-        if y_val is None:
-            raise ValueError("X_val needs y_val, which is None.")
-        rows, windows, n_known = self._place(X_val, groups_val, groups_name="groups_val")[:3]
-        if isinstance(X_val, pd.DataFrame):
-            check_same_labels(X_val.index, y_val, "y_val")
-            check_same_labels(X_val.index, weight_val, "sample_weight_val")
-        weight_val = check_weight(weight_val, len(windows))
-        y_val, ndim = check_target(y_val, len(windows), weight_val)
-        if (y_val.shape[1], ndim) != (self.n_outputs_, self._y_ndim):
-            raise ValueError(
-                f"y_val must have the columns of y, {self.n_outputs_} in {self._y_ndim} "
-                f"dimension(s). Got {y_val.shape[1]} in {ndim} instead."
-            )
-        use = (windows.complete() | (self.context == "mask")) & (weight_val > 0)
-        if not use.any():
-            raise ValueError(
-                f"X_val must have a complete window of {self.n_timesteps_in_} rows with a weight. "
-                f"Got {len(windows)} rows and none instead; begin it with the rows before it, "
-                "giving them weight 0 in sample_weight_val."
-            )
-        is_used = np.concatenate([np.zeros(n_known, dtype=bool), use])
-        findings.append(self._history.holes(rows, is_used, "X_val", n_known))
-        return windows.select(use), y_val[use], weight_val[use]
-
-    def _learn_scales(self, windows, y, weight):
-        """Learn what X and y are scaled by, from the training part alone."""
-        self._x_scaler = Standardizer.for_features(
-            windows.values,
-            windows.n_uses(weight),
-            standardize=self.standardize,
-            columns=list(getattr(self, "feature_names_in_", range(self.n_features_in_))),
-        )
-        self._y_scaler = Standardizer.for_targets(y, weight, standardize=self.standardize)
-
-    def _dataset(self, windows, y=None, weight=None):
-        return WindowDataset(
-            windows,
-            self._x_scaler,
-            dtype=self._dtype,
-            device=self.net_.device,
-            y=None if y is None else self._y_scaler.transform(y),
-            weight=weight,
-        )
-
-    def _make_net(self, device):
-        return training.make_net(
-            module={
-                "dtype": self._dtype,
-                "attention": self.attention,
-                "attention_mode": self.attention_mode,
-                "attention_params": self.attention_params,
-                "n_timesteps": self.n_timesteps_in_,
-                "n_features": self.n_features_in_,
-                "n_outputs": self.n_outputs_,
-                "hidden_size": self.hidden_size,
-                "num_layers": self.num_layers,
-                "dropout": self.dropout,
-                "position_embedding": self.position_embedding,
-            },
-            seed=self._seed,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            device=device,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-            net_params=self.net_params,
-        )
-
-    def _summarise_attention(self, dataset, weight):
-        """Average the attention over the training windows."""
-        sums: dict[str, np.ndarray] = {}
-        done = 0
-        for weights in training.attend(self.net_, dataset):
-            for axes, values in weights.items():
-                part = weight[done : done + len(values)]
-                sums[axes] = sums.get(axes, 0.0) + np.tensordot(part, values, axes=1)
-            done += len(values)
-        for kind, (name, _) in ATTENTION_KINDS.items():
-            if kind in sums:
-                setattr(self, name, sums[kind] / sums[kind].sum())
-        for kind, name in GATE_ATTRIBUTES.items():
-            if kind in sums:
-                setattr(self, name, sums[kind] / weight.sum())
-
-    def predict(self, X, *, groups=None):
+    def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
         """Predict the target of each window or row.
 
         Parameters
@@ -795,45 +449,14 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         y = self._y_scaler.inverse_transform(y)
         return y[:, 0] if self._y_ndim == 1 else y
 
-    def attention_weights(self, X, *, groups=None):
-        """Compute the attention on each window, or on the window of each row.
-
-        Parameters
-        ----------
-        X, groups
-            As in :meth:`predict`.
-
-        Returns
-        -------
-        weights : Bunch
-            As the attention mode defines them, non-negative and of sum 1 for each sample:
-
-            - ``time``, ndarray of shape (n_samples, n_timesteps), in ``"time"`` and ``"both"``;
-            - ``feature``, ndarray of shape (n_samples, n_features), in ``"feature"`` and
-              ``"both"``;
-            - ``cell``, ndarray of shape (n_samples, n_timesteps, n_features), in ``"both"``; the
-              other two are its margins.
-
-            Steps that a short window lacks have weight 0. With ``"bottleneck"`` there are also
-            ``gate`` and ``gate_sensitivity``, of the shape of the mode's own weights (those of
-            ``cell`` in ``"both"``) and between 0 and 1. See ``gates_`` and ``gate_sensitivity_``.
-
-        Raises
-        ------
-        ValueError
-            If ``attention_mode=None``.
-        """
-        check_is_fitted(self, "net_")
-        dataset = self._dataset(self._lay_out(X, groups))
-        if self.attention_mode is None:
-            raise ValueError(
-                "attention_mode=None is the plain LSTM, which has no attention weights; fit with "
-                "attention_mode='time', 'feature' or 'both'."
-            )
-        batches = list(training.attend(self.net_, dataset))
-        return Bunch(**{axes: np.concatenate([b[axes] for b in batches]) for axes in batches[0]})
-
-    def score(self, X, y, sample_weight=None, *, groups=None):
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> float:
         """Compute R² of the predictions, as scikit-learn's regressors do.
 
         Parameters
@@ -857,81 +480,3 @@ class AttentionLSTMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             check_same_labels(X.index, sample_weight, "sample_weight")
         prediction = self.predict(X, groups=groups)
         return r2(y, prediction, sample_weight)
-
-    def _lay_out(self, X, groups):
-        """Check ``X`` and return one window for each of its rows, with one warning at most."""
-        rows, windows, n_known, causes = self._place(X, groups)
-        if rows.values.ndim == 2 and self.n_timesteps_in_ > 1:
-            used = np.ones(len(rows), dtype=bool)
-            findings = [self._history.holes(rows, used, "X", n_known)]
-            if self.context != "mask":
-                findings.append(describe_short(rows, windows, causes, n_known))
-            warn_history(findings)
-        return windows
-
-    def _place(self, X, groups, groups_name="groups"):
-        """Check ``X`` and put the known rows before those that go on from them.
-
-        Returns
-        -------
-        rows : Rows
-            Known rows first.
-
-        windows : Windows
-            One for each row of ``X``.
-
-        n_known : int
-            Number of known rows.
-
-        causes : dict
-            Why the windows of a series are short, by its label.
-        """
-        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=False)
-        if rows.values.ndim == 3:
-            return rows, Windows.of_windows(rows.values), 0, {}
-        if self.lookback is None and self.n_timesteps_in_ > 1:
-            raise ValueError(
-                f"X must have shape (n_samples, {self.n_timesteps_in_}, {self.n_features_in_}), "
-                f"as {type(self).__name__} was fitted on windows. Got an array of shape "
-                f"{rows.values.shape} instead; cut it with make_windows, or fit on rows with "
-                "lookback set."
-            )
-        self._history.check_series(rows, type(self).__name__, groups_name)
-        n_known, causes = 0, {}
-        if self.context != "mask" and self.n_timesteps_in_ > 1:
-            if self.context == "auto":
-                self._history.check_times(rows)
-            always = self.context == "train_tail"
-            rows, n_known, causes = self._history.precede(rows, always=always)
-        windows = Windows.of_rows(rows.values, self.n_timesteps_in_, rows.codes)
-        return rows, windows.select(slice(n_known, None)), n_known, causes
-
-    def _window_of(self, X, position, groups=None):
-        """Return the window of one sample in the units of ``X``, with its labels.
-
-        Parameters
-        ----------
-        X, groups
-            As in :meth:`predict`.
-
-        position : int
-            Position of the sample in ``X``, from 0 on.
-
-        Returns
-        -------
-        values : ndarray of shape (n_timesteps, n_features)
-            The window, oldest step first; NaN at the steps that a short window lacks.
-
-        labels : pandas.Index or None
-            Label of each step; None if ``X`` has no index or the window is short.
-        """
-        rows, windows, *_ = self._place(X, groups)
-        offsets = np.arange(1 - windows.lookback, 1)
-        values, mask = windows.take(np.array([position]), offsets)
-        values = np.array(values[0], dtype=float)
-        if mask is not None:
-            values[~mask[0]] = np.nan
-        if rows.labels is None or rows.values.ndim == 3 or (mask is not None and not mask.all()):
-            return values, None
-        steps = windows.last[position] + offsets
-        return values, rows.labels[steps if windows.order is None else windows.order[steps]]

@@ -190,7 +190,7 @@ class History:
         self, rows: Rows, label: Hashable, positions: NDArray[np.intp], always: bool
     ) -> tuple[str, dict[str, Any]] | None:
         """Return why the known rows of a series do not precede new ones; None if they do."""
-        of_series = self.rows.series.get_indexer([label])[0] if self.named else 0
+        of_series = self.rows.series.get_indexer(pd.Index([label]))[0] if self.named else 0
         n_known = int((self.rows.series_codes() == of_series).sum()) if of_series >= 0 else 0
         if not n_known:
             return ("new series", {"series": repr(label)}) if self.named else ("no times", {})

@@ -121,20 +121,17 @@ def _series_of(
     index: pd.Index | None, groups: Any, n_rows: int, lookback: int | None
 ) -> tuple[NDArray[np.intp] | None, pd.Index, pd.Index | None]:
     """Return the series of each row, their labels and the label of each row."""
-    panel = lookback is not None and isinstance(index, pd.MultiIndex)
+    panel = index if lookback is not None and isinstance(index, pd.MultiIndex) else None
     labels = index
-    if panel:
-        assert index is not None
-        _check_levels(index, lookback)
-        labels = index.get_level_values(1)
+    if panel is not None:
+        _check_levels(panel, lookback)
+        labels = panel.get_level_values(1)
     if groups is not None:
         given = _check_groups(groups, index, n_rows)
-        if panel:
-            assert index is not None
-            _check_groups_are_the_level(given, index)
-    elif panel:
-        assert index is not None
-        given = index.get_level_values(0).to_numpy()
+        if panel is not None:
+            _check_groups_are_the_level(given, panel)
+    elif panel is not None:
+        given = panel.get_level_values(0).to_numpy()
     else:
         return None, pd.Index([0]), labels
     codes, series = pd.factorize(given)

@@ -169,18 +169,14 @@ def _text(values: NDArray[np.object_]) -> pd.Index | None:
             return pd.DatetimeIndex(
                 pd.to_datetime(text, format="ISO8601", utc=bool(has_zone.any()))
             )
-        except ValueError:  # 2024-13-45
-            return _refuse(OTHER_TEXT, label=text[0])
+        except ValueError as error:  # 2024-13-45
+            raise ValueError(OTHER_TEXT.format(label=text[0])) from error
     is_date = is_iso | np.array([OTHER_DATE.fullmatch(t) is not None for t in text])
     if is_date.all():
-        return _refuse(OTHER_TEXT, label=text[int(is_iso.argmin())])
+        raise ValueError(OTHER_TEXT.format(label=text[int(is_iso.argmin())]))
     if is_date.mean() > 0.5:
-        return _refuse(SOME_TEXT, good=text[is_date.argmax()], bad=text[is_date.argmin()])
+        raise ValueError(SOME_TEXT.format(good=text[is_date.argmax()], bad=text[is_date.argmin()]))
     return None
-
-
-def _refuse(message: str, **values: Any) -> None:
-    raise ValueError(message.format(**values))
 
 
 def _objects(values: NDArray[np.object_]) -> pd.Index | None:
@@ -196,7 +192,7 @@ def _objects(values: NDArray[np.object_]) -> pd.Index | None:
     ):
         matches = [isinstance(value, types) and not isinstance(value, bool) for value in values]
         if all(matches):
-            return convert(values)  # type: ignore[no-any-return]
+            return convert(values)
         if any(matches) and types is not (int, float, np.number):
             other = values[matches.index(False)]
             first = values[matches.index(True)]
@@ -218,7 +214,7 @@ def _dates(values: NDArray[np.object_]) -> pd.Index:
         try:
             return pd.DatetimeIndex(values)
         except (ValueError, TypeError):  # several zones
-            return pd.DatetimeIndex(pd.to_datetime(values, utc=True))
+            return pd.DatetimeIndex(pd.to_datetime(pd.Index(values), utc=True))
 
 
 def ordinals(times: pd.Index) -> NDArray[Any]:

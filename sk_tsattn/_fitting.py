@@ -1,0 +1,318 @@
+"""Fitting an estimator, and placing rows: the steps behind the methods of the regressor."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from . import _training as training
+from ._attending import AttentionMixin
+from ._data._batches import WindowDataset
+from ._data._checks import warn_user
+from ._data._holes import warn_history
+from ._data._input import check_target, check_weight
+from ._data._rows import Rows, check_labels_of_target, check_rows, check_same_labels
+from ._data._scaling import Standardizer
+from ._data._split import hold_out
+from ._data._windows import Windows
+from ._param_validation import check_parameters
+from ._training._sklearn_callbacks import FitReport
+from .attention._kinds import ATTENTION_KINDS, GATE_ATTRIBUTES
+from .attention._registry import training_options
+
+Array = NDArray[Any]
+
+# Cells (windows x steps x features) up to which the network computes in double precision. It
+# costs nothing noticeable at that size, and makes results independent of how samples are batched.
+FLOAT64_CELLS = 100_000
+# Windows from which early_stopping="auto" sets a validation part aside.
+EARLY_STOPPING_WINDOWS = 500
+
+
+class FittingMixin(AttentionMixin):
+    """Check, fit and place rows, for an estimator with the parameters of the regressor."""
+
+    attention: str
+    attention_params: dict[str, Any] | None
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    position_embedding: bool
+    standardize: bool
+    lr: float
+    batch_size: int
+    weight_decay: float
+    validation_fraction: float
+    n_iter_no_change: int
+    device: str
+    random_state: Any
+    verbose: int
+    callbacks: Any
+    net_params: dict[str, Any] | None
+
+    n_outputs_: int
+    n_iter_: int
+    history_: pd.DataFrame
+    _y_ndim: int
+    _seed: int
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        groups: Any,
+        val: tuple[Any, Any, Any, Any],
+        n_epochs: int,
+        stopping: bool | str,
+        resume: bool,
+        go_on: bool = False,
+    ) -> Self:
+        """Fit a copy, and take over what it has learnt when nothing can fail any more."""
+        check_parameters(self)
+        training.check_net_params(self.net_params)
+        fitted = copy.copy(self)
+        if resume:
+            fitted.net_ = copy.deepcopy(self.net_)
+        training_set, validation_set, weight = fitted._prepare(
+            X,
+            y,
+            sample_weight,
+            groups=groups,
+            val=val,
+            resume=resume,
+            go_on=go_on,
+            stopping=stopping,
+        )
+        if stopping == "auto":
+            stopping = validation_set is not None
+        assert isinstance(stopping, bool)
+        report = FitReport(self, n_epochs, X, y, fitted=fitted._fitted_attributes)
+        result = training.train(
+            fitted.net_,
+            training_set,
+            validation_set,
+            n_epochs=n_epochs,
+            patience=self.n_iter_no_change,
+            stopping=stopping,
+            listener=report,
+            bar=type(self).__name__ if self.verbose else None,
+            seed=fitted._seed + len(fitted.net_.history),
+            phases=not go_on,
+            **training_options(self.attention, self.attention_params),
+        )
+        fitted.n_iter_ = result.best_epoch
+        fitted.history_ = pd.DataFrame(training.history(fitted.net_))
+        if self.attention_mode is not None:
+            fitted._summarise_attention(training_set, weight)
+        report.end_fit()
+        for name in set(self._fitted_attributes()) - set(fitted._fitted_attributes()):
+            delattr(self, name)
+        self.__dict__.update(fitted._fitted_attributes())
+        if result.interrupted is not None:
+            raise result.interrupted
+        return self
+
+    def _fitted_attributes(self) -> dict[str, Any]:
+        """Return everything that fit has set, by name."""
+        parameters = self.get_params(deep=False)
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in parameters and "callback" not in name  # scikit-learn's own
+        }
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        groups: Any,
+        val: tuple[Any, Any, Any, Any],
+        resume: bool,
+        go_on: bool,
+        stopping: bool | str,
+    ) -> tuple[WindowDataset, WindowDataset | None, Array]:
+        """Check everything and make the net.
+
+        Returns
+        -------
+        training_set : WindowDataset
+            Windows to train on.
+
+        validation_set : WindowDataset or None
+            Windows to stop early by.
+
+        weight : ndarray of shape (n_training,)
+            Weights of the training windows.
+        """
+        device = training.resolve_device(self.device)
+        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
+        check_labels_of_target(X, y, rows, self.lookback)
+        if isinstance(X, pd.DataFrame):
+            check_same_labels(X.index, sample_weight, "sample_weight")
+        weight = check_weight(sample_weight, len(rows))
+        y, y_ndim = check_target(y, len(rows), weight)
+        if resume:
+            self._history.check_series(rows, type(self).__name__)
+        history, rows, n_known = self._known_rows(rows, resume and go_on)
+        windows = self._training_windows(rows)
+        usable = windows.complete() | (self.context == "mask")
+        usable, windows = usable[n_known:], windows.select(slice(n_known, None))
+        learnt = np.flatnonzero(usable & (weight > 0))
+        if not len(learnt):
+            raise ValueError(
+                "X must have at least one complete window whose sample_weight is not zero. Got "
+                "none instead; lower lookback or weigh later rows."
+            )
+        shape = windows.lookback, y.shape[1], y_ndim
+        if resume:
+            self._check_resumed(shape)
+        self.n_timesteps_in_, self.n_outputs_, self._y_ndim = shape
+        self._history, self.context_ = history, history.context
+        is_used = np.zeros(len(rows), dtype=bool)
+        is_used[n_known + learnt] = True
+        findings = [history.holes(rows, is_used, "X", n_known)]
+        val_data = self._check_validation(*val, findings)
+        warn_history(findings)
+        if stopping == "auto":
+            stopping = val_data is not None or len(learnt) >= EARLY_STOPPING_WINDOWS
+        kept = learnt
+        if stopping and val_data is None:
+            codes = rows.series_codes()[n_known:][learnt]
+            is_kept, is_held = hold_out(windows.select(learnt), codes, self.validation_fraction)
+            kept, held = learnt[is_kept], learnt[is_held]
+            val_data = windows.select(held), y[held], weight[held]
+
+        if not resume:
+            n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
+            double = n_cells <= FLOAT64_CELLS and not device.startswith("mps")
+            self._dtype = "float64" if double else "float32"
+            self._seed = self._draw_seed()
+            self._learn_scales(windows.select(kept), y[kept], weight[kept])
+            for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
+                self.__dict__.pop(name, None)
+            self.net_ = self._make_net(device)
+        else:
+            training.change_net(self.net_, lr=self.lr, batch_size=self.batch_size)
+            self._x_scaler.warn_if_no_longer_constant(rows.values)
+        training_set = self._dataset(windows.select(kept), y[kept], weight[kept])
+        validation_set = None if val_data is None else self._dataset(*val_data)
+        return training_set, validation_set, weight[kept]
+
+    def _draw_seed(self) -> int:
+        """Draw the seed of this fit.
+
+        Without a random state it comes from fresh entropy: the global generator, which
+        scikit-learn would use, is to be left alone.
+        """
+        if self.random_state is None:
+            return int(np.random.default_rng().integers(2**31 - 1))
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _training_windows(self, rows: Rows) -> Windows:
+        """Lay out the windows of the training rows."""
+        if rows.values.ndim == 3:
+            return Windows.of_windows(rows.values)
+        if self.lookback is None and isinstance(rows.labels, pd.DatetimeIndex):
+            warn_user(
+                "X is indexed by time, but lookback=None uses each row alone, without history. "
+                "Set lookback to the number of rows of a window, or to 1 if this is meant.",
+                UserWarning,
+            )
+        lookback = self.lookback or 1
+        sizes = np.bincount(rows.series_codes())
+        if lookback > sizes.min() and self.context != "mask":
+            which = "" if rows.codes is None else f" (series {rows.series[int(sizes.argmin())]!r})"
+            raise ValueError(
+                f"A series must have at least lookback={lookback} rows. Got a series of n_samples="
+                f"{sizes.min()} rows instead{which}; lower lookback, drop the series, or set "
+                'context="mask" to learn from short windows.'
+            )
+        return Windows.of_rows(rows.values, lookback, rows.codes)
+
+    def _check_resumed(self, shape: tuple[int, int, int]) -> None:
+        """Raise where training cannot go on with data of this shape."""
+        fitted = self.n_timesteps_in_, self.n_outputs_, self._y_ndim
+        if shape != fitted:
+            raise ValueError(
+                "Training goes on with windows of {} steps and {} outputs in a y of {} "
+                "dimension(s), as before. Got {}, {} and {} instead; call fit with "
+                "warm_start=False to start anew.".format(*fitted, *shape)
+            )
+
+    def _check_validation(
+        self, X_val: Any, y_val: Any, weight_val: Any, groups_val: Any, findings: list[str]
+    ) -> tuple[Windows, Array, Array] | None:
+        """Check the user's validation set; return its windows, targets and weights, or None."""
+        if X_val is None:
+            if not all(value is None for value in (y_val, weight_val, groups_val)):
+                raise ValueError(
+                    "y_val, sample_weight_val and groups_val need X_val, which is None."
+                )
+            return None
+        if y_val is None:
+            raise ValueError("X_val needs y_val, which is None.")
+        rows, windows, n_known = self._place(X_val, groups_val, groups_name="groups_val")[:3]
+        if isinstance(X_val, pd.DataFrame):
+            check_same_labels(X_val.index, y_val, "y_val")
+            check_same_labels(X_val.index, weight_val, "sample_weight_val")
+        weight_val = check_weight(weight_val, len(windows))
+        y_val, ndim = check_target(y_val, len(windows), weight_val)
+        if (y_val.shape[1], ndim) != (self.n_outputs_, self._y_ndim):
+            raise ValueError(
+                f"y_val must have the columns of y, {self.n_outputs_} in {self._y_ndim} "
+                f"dimension(s). Got {y_val.shape[1]} in {ndim} instead."
+            )
+        use = (windows.complete() | (self.context == "mask")) & (weight_val > 0)
+        if not use.any():
+            raise ValueError(
+                f"X_val must have a complete window of {self.n_timesteps_in_} rows with a weight. "
+                f"Got {len(windows)} rows and none instead; begin it with the rows before it, "
+                "giving them weight 0 in sample_weight_val."
+            )
+        is_used = np.concatenate([np.zeros(n_known, dtype=bool), use])
+        findings.append(self._history.holes(rows, is_used, "X_val", n_known))
+        return windows.select(use), y_val[use], weight_val[use]
+
+    def _learn_scales(self, windows: Windows, y: Array, weight: Array) -> None:
+        """Learn what X and y are scaled by, from the training part alone."""
+        self._x_scaler = Standardizer.for_features(
+            windows.values,
+            windows.n_uses(weight),
+            standardize=self.standardize,
+            columns=list(getattr(self, "feature_names_in_", range(self.n_features_in_))),
+        )
+        self._y_scaler = Standardizer.for_targets(y, weight, standardize=self.standardize)
+
+    def _make_net(self, device: str) -> Any:
+        return training.make_net(
+            module={
+                "dtype": self._dtype,
+                "attention": self.attention,
+                "attention_mode": self.attention_mode,
+                "attention_params": self.attention_params,
+                "n_timesteps": self.n_timesteps_in_,
+                "n_features": self.n_features_in_,
+                "n_outputs": self.n_outputs_,
+                "hidden_size": self.hidden_size,
+                "num_layers": self.num_layers,
+                "dropout": self.dropout,
+                "position_embedding": self.position_embedding,
+            },
+            seed=self._seed,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            device=device,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+            net_params=self.net_params,
+        )
