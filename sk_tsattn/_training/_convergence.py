@@ -16,7 +16,7 @@ from .._data._batches import INFERENCE_BATCH, WindowDataset
 MAX_WINDOWS, MIN_WINDOWS = 10_000, 20
 # A fit is worse than predicting the mean if its loss is higher by more than this fraction, and by
 # this number of standard errors.
-EXCESS, N_ERRORS = 0.05, 3
+EXCESS, N_ERRORS = 0.1, 3
 
 
 class DivergenceCheck(Callback):  # type: ignore[misc] # skorch is untyped

@@ -156,6 +156,7 @@ def test_a_skorch_net_is_held_and_can_be_used():
     np.testing.assert_allclose(TARGET.mean() + TARGET.std() * prediction, model.predict(WINDOWS))
 
 
+@pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")  # the first rows
 @pytest.mark.parametrize("lookback", [None, 4], ids=["windows", "rows"])
 def test_batches_are_cut_whole_and_never_sample_by_sample(lookback, monkeypatch):
     sizes = []
@@ -170,7 +171,8 @@ def test_batches_are_cut_whole_and_never_sample_by_sample(lookback, monkeypatch)
     model = quick(lookback=lookback, batch_size=25, max_epochs=2, attention_mode=None)
     model.fit(X, TARGET)
     n_windows = N if lookback is None else N - lookback + 1
-    assert sizes == 2 * [25, 25, n_windows - 50]
+    # The last is the check that the fit is better than predicting the mean.
+    assert sizes == [*2 * [25, 25, n_windows - 50], n_windows]
     sizes.clear()
     model.predict(np.concatenate([X] * 20))
     assert sizes == [512, 512, 20 * N - 1024]
@@ -278,6 +280,9 @@ class Client:
 
     def log_metric(self, run_id, key, value, step):
         self.metrics.setdefault(key, []).append(float(value))
+
+    def set_terminated(self, run_id):
+        pass
 
     def __deepcopy__(self, memo):
         return self

@@ -17,6 +17,9 @@ ROWS = rng.normal(size=(N, F))
 TARGET = WINDOWS[:, 2, 1] + 0.1 * rng.normal(size=N)
 MODES = pytest.mark.parametrize("mode", [None, *ATTENTION_MODES])
 
+# The first rows have short windows, as is meant.
+SHORT_WINDOWS = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
+
 
 def quick(**changes):
     options = {"attention": "bahdanau", "hidden_size": 4, "max_epochs": 3, "random_state": 0}
@@ -43,7 +46,7 @@ def written_out(dataset):
     if dataset is None:
         return None
     X = dataset.batch(torch.arange(len(dataset)))["X"].double().cpu().numpy()
-    return X * dataset.scale + dataset.center
+    return X * dataset.scaler.scale + dataset.scaler.mean
 
 
 def numbered(n_rows):
@@ -146,6 +149,7 @@ def test_without_early_stopping_the_validation_set_is_recorded_alone():
     np.testing.assert_array_equal(watched.predict(WINDOWS), alone.predict(WINDOWS))
 
 
+@SHORT_WINDOWS
 def test_validation_rows_that_continue_have_the_history_of_the_training_rows():
     times = pd.date_range("2020", periods=N, freq="h")
     frame = pd.DataFrame(ROWS, columns=list("abc"), index=times)
@@ -156,6 +160,7 @@ def test_validation_rows_that_continue_have_the_history_of_the_training_rows():
     assert model.history_.valid_loss[0] == pytest.approx(error / TARGET[3:50].var(), rel=1e-6)
 
 
+@SHORT_WINDOWS
 def test_validation_rows_of_several_series_keep_to_their_series():
     index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2020", periods=30, freq="h")])
     frame = pd.DataFrame(ROWS, columns=list("xyz"), index=index)
