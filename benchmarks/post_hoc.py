@@ -2,8 +2,9 @@
 
 Each takes a fitted estimator, windows X (n, T, F) and their targets, and returns non-negative
 importances (n, T, F). Integrated gradients and occlusion are those of captum; they call the torch
-module on standardized windows, and their baseline is the mean, 0. Permutation importance is that of
-scikit-learn; it calls ``predict`` only, and is the same for every window.
+module on standardized windows, and their baseline is the mean, 0. Of several outputs, they explain
+the largest: the predicted class. Permutation importance is that of scikit-learn; it calls
+``predict`` only, and is the same for every window.
 """
 
 import numpy as np
@@ -27,9 +28,11 @@ def integrated_gradients(model, X, y, seed):
     """Average the gradients on the path from the mean window to each window (Sundararajan 2017)."""
     from captum.attr import IntegratedGradients
 
-    module, inputs = module_and_inputs(model, X[: n_windows(X[0].size, "explained")])
-    method = IntegratedGradients(module)
-    attributed = method.attribute(inputs, target=0, n_steps=N_STEPS, internal_batch_size=5000)
+    X = X[: n_windows(X[0].size, "explained")]
+    module, inputs = module_and_inputs(model, X)
+    attributed = IntegratedGradients(module).attribute(
+        inputs, target=largest_output(model, X), n_steps=N_STEPS, internal_batch_size=5000
+    )
     return attributed.abs().detach().cpu().numpy()
 
 
@@ -37,10 +40,14 @@ def occlusion(model, X, y, seed):
     """Return the change of the prediction if a cell is replaced by its mean."""
     from captum.attr import Occlusion
 
-    module, inputs = module_and_inputs(model, X[: n_windows(X[0].size, "explained")])
+    X = X[: n_windows(X[0].size, "explained")]
+    module, inputs = module_and_inputs(model, X)
     with torch.no_grad():
         attributed = Occlusion(module).attribute(
-            inputs, sliding_window_shapes=(1, 1), target=0, perturbations_per_eval=4
+            inputs,
+            sliding_window_shapes=(1, 1),
+            target=largest_output(model, X),
+            perturbations_per_eval=4,
         )
     return attributed.abs().cpu().numpy()
 
@@ -92,3 +99,8 @@ def module_and_inputs(model, X):
     parameter = next(module.parameters())
     scaled = model._x_scaler.transform(X)
     return module, torch.as_tensor(scaled, dtype=parameter.dtype, device=parameter.device)
+
+
+def largest_output(model, X):
+    """Return the index of the largest prediction of each window: 0 if there is one output."""
+    return torch.as_tensor(model.predict(X).reshape(len(X), -1).argmax(axis=1))
