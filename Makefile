@@ -8,7 +8,7 @@ INSTALL := -m pip install --quiet --editable .
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lint test test-sklearn-versions test-wheel docs picture \
-	benchmark benchmark-believability benchmark-real clean
+	benchmark benchmark-believability benchmark-events benchmark-real clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-24s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,10 @@ benchmark: $(VENV)/.installed  ## compare the mechanisms' cost and errors
 # Hours: see --help for less.
 benchmark-believability: $(VENV)/.installed-benchmark  ## hold attention against known relevant cells
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/believability.py --check --jobs 2 $(OPTIONS)
+
+# Hours: see --help for less.
+benchmark-events: $(VENV)/.installed-benchmark  ## hold attention against events at random places
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/events.py --check --jobs 2 $(OPTIONS)
 
 benchmark-real: $(VENV)/.installed  ## compare errors on real data, and attention on irrelevant columns
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/real_data.py --check --jobs 2 $(OPTIONS)

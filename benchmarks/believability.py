@@ -354,25 +354,7 @@ def parse(arguments):
     add("--attention", nargs="*", default=list(ATTENTION_MECHANISMS), choices=ATTENTION_MECHANISMS)
     add("--modes", nargs="+", default=MODES, choices=MODES)
     add("--post-hoc", nargs="*", default=list(METHODS), choices=METHODS)
-    add(
-        "--n-seeds",
-        type=int,
-        default=5,
-        help="runs, of which the median is printed (default: 5)",
-    )
-    add(
-        "--n-samples",
-        type=int,
-        default=3000,
-        help="training windows (default: 3000, or as the task says)",
-    )
-    add("--n-test", type=int, default=2000, help="test windows (default: 2000)")
-    add("--max-epochs", type=int, default=None, help="(default: the estimator's)")
-    add("--seed", type=int, default=None, help="seed of the seeds (default: random)")
-    add("--jobs", type=int, default=1, help="number of processes (default: %(default)s)")
-    add("--check", action="store_true",
-        help="compare the default mechanism with the acceptance thresholds")  # fmt: skip
-    add("--out", default=None, help="append a line of JSON for each fit to this file")
+    add_common_options(parser, n_samples=3000, n_test=2000)
     options = parser.parse_args(arguments)
     if NEED_CAPTUM & set(options.post_hoc) and find_spec("captum") is None:
         parser.error('captum is missing: pip install ".[benchmark]", or omit post-hoc methods')
@@ -381,13 +363,26 @@ def parse(arguments):
     return options
 
 
+def add_common_options(parser, n_samples, n_test):
+    """Add the options of the number of fits and their size, and of what is printed."""
+    add = parser.add_argument
+    add("--n-seeds", type=int, default=5,
+        help="runs, of which the median is printed (default: 5)")  # fmt: skip
+    add("--n-samples", type=int, default=n_samples,
+        help="training windows, or as the task says (default: %(default)s)")  # fmt: skip
+    add("--n-test", type=int, default=n_test, help="test windows (default: %(default)s)")
+    add("--max-epochs", type=int, default=None, help="(default: the estimator's)")
+    add("--seed", type=int, default=None, help="seed of the seeds (default: random)")
+    add("--jobs", type=int, default=1, help="number of processes (default: %(default)s)")
+    add("--check", action="store_true",
+        help="compare the default mechanism with the acceptance thresholds")  # fmt: skip
+    add("--out", default=None, help="append a line of JSON for each fit to this file")
+
+
 def main(arguments=None):
     options = parse(arguments)
-    entropy = np.random.SeedSequence(options.seed).entropy
-    seeds = np.random.default_rng(entropy).integers(2**31 - 1, size=options.n_seeds).tolist()
+    seeds = sample_seeds(options)
     default = AttentionLSTMRegressor().attention
-
-    print(f"medians of {options.n_seeds} seeds, --seed {entropy}; torch {torch.__version__}")
     print(
         f"{options.n_samples} training windows unless the task has its own, "
         f"{options.n_test} test windows; the default mechanism is {default!r}"
@@ -402,9 +397,27 @@ def main(arguments=None):
     print(HEADER)
     print("|" + "---|" * (HEADER.count("|") - 1), flush=True)
 
+    results = run_all(run, row, options, seeds)
+    if options.check and default in options.attention:
+        print_thresholds(results, default)
+
+
+def sample_seeds(options):
+    """Return the seeds of the runs, and print what they were sampled with."""
+    entropy = np.random.SeedSequence(options.seed).entropy
+    print(f"medians of {options.n_seeds} seeds, --seed {entropy}; torch {torch.__version__}")
+    return np.random.default_rng(entropy).integers(2**31 - 1, size=options.n_seeds).tolist()
+
+
+def run_all(run, row, options, seeds):
+    """Run every task with every seed, and print the rows of a task after its last seed.
+
+    ``run(name, seed, options)`` yields records, of which ``row`` formats those of one mechanism.
+    Returns ``{task: records}``.
+    """
     wanted = [(name, seed) for name in options.tasks for seed in seeds]
     parallel = Parallel(n_jobs=options.jobs, return_as="generator")
-    finished = parallel(delayed(one_job)(name, seed, options) for name, seed in wanted)
+    finished = parallel(delayed(one_job)(run, name, seed, options) for name, seed in wanted)
     results = {}
     for (name, seed), records in zip(wanted, finished, strict=True):
         results.setdefault(name, []).extend(records)
@@ -414,11 +427,10 @@ def main(arguments=None):
         if seed == seeds[-1]:
             for records_of_one in grouped(results[name]).values():
                 print(row(records_of_one), flush=True)
-    if options.check and default in options.attention:
-        print_thresholds(results, default)
+    return results
 
 
-def one_job(name, seed, options):
+def one_job(run, name, seed, options):
     """Run a task with a seed, and print the progress on stderr."""
     records = []
     for record in run(name, seed, options):
@@ -436,7 +448,7 @@ def grouped(records):
     return groups
 
 
-def print_thresholds(results, default):
+def print_thresholds(results, default, thresholds=thresholds):
     """Print a row for each acceptance threshold of each task."""
     print(f"\n| task | threshold of {default!r} | median | worst seed | |")
     print("|---|---|---|---|---|")

@@ -40,6 +40,11 @@ def believability(load):
 
 
 @pytest.fixture
+def events(load):
+    return load("events")
+
+
+@pytest.fixture
 def real_data(load):
     return load("real_data")
 
@@ -152,6 +157,40 @@ def linear():
     return types.SimpleNamespace(
         net_=types.SimpleNamespace(module_=module), _x_scaler=scaler, predict=predict
     )
+
+
+@pytest.fixture
+def two_classes():
+    """Return a fitted estimator of two outputs, the standardized values of the first two cells."""
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 2, bias=False)).double()
+    module[1].weight.data = torch.eye(2, 6).double()
+    scaler = Standardizer(mean=np.zeros(2), scale=np.ones(2))
+
+    def predict(X):
+        return X[:, 0, :]
+
+    return types.SimpleNamespace(
+        net_=types.SimpleNamespace(module_=module), _x_scaler=scaler, predict=predict
+    )
+
+
+def test_of_several_outputs_the_largest_prediction_of_each_window_is_explained(load, two_classes):
+    X = np.random.default_rng(0).normal(size=(20, 3, 2))
+    found = load("post_hoc").largest_output(two_classes, X)
+    assert found.tolist() == (X[:, 0, 1] > X[:, 0, 0]).astype(int).tolist()
+    two_classes.predict = lambda X: X[:, 0, 0]
+    assert load("post_hoc").largest_output(two_classes, X).tolist() == [0] * 20
+
+
+@pytest.mark.filterwarnings("ignore:Input Tensor:UserWarning")
+@pytest.mark.parametrize("method", ["integrated gradients", "occlusion"])
+def test_attributions_of_a_class_are_those_of_its_output(load, two_classes, method):
+    pytest.importorskip("captum", reason="captum comes with the benchmark extra")
+    X = np.random.default_rng(0).normal(size=(20, 3, 2))
+    found = load("post_hoc").METHODS[method](two_classes, X, None, 0)
+    expected = np.zeros_like(X)
+    expected[np.arange(20), 0, X[:, 0, :].argmax(axis=1)] = np.abs(X[:, 0, :].max(axis=1))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:Input Tensor:UserWarning")
@@ -294,6 +333,92 @@ def test_a_threshold_that_is_not_met_is_missed(believability, task, changes, mis
     assert sum(not passed for passed in verdicts_of(believability, task, **changes).values()) == (
         missed
     )
+
+
+# Events
+
+
+def test_every_task_of_events_has_a_training_and_a_test_set(events):
+    for name, task in events.TASKS.items():
+        train, test = events.sample(task, 30, 20, seed=0)
+        assert [len(part[0]) for part in (train, test)] == [30, 20], name
+        for X, y, drivers in (train, test):
+            assert y.shape == (len(X), task.n_classes) if task.n_classes else y.shape == (len(X),)
+            assert drivers.shape == X.shape
+    _, clean, _ = events.sample(events.TASKS["event"], 5000, 1, seed=0)[0]
+    _, noisy, _ = events.sample(events.TASKS["event-noise"], 5000, 1, seed=0)[0]
+    assert (noisy - clean).var() == pytest.approx(clean.var(), rel=0.05)
+
+
+def test_the_score_of_classes_is_accuracy_and_that_of_numbers_is_r2(events):
+    y = np.eye(4)[[0, 1, 2, 3]]
+    predicted = np.eye(4)[[0, 1, 2, 0]] * 0.3
+    assert events.score_of(events.TASKS["LowVar"], y, predicted) == 0.75
+    numbers = np.array([0.0, 1.0, 2.0])
+    assert events.score_of(events.TASKS["event"], numbers, numbers) == 1.0
+    assert events.score_of(events.TASKS["event"], numbers, np.full(3, 1.0)) == 0.0
+
+
+def test_windows_without_true_cells_are_left_out_of_the_scores_of_events(events):
+    weights = np.array([[[0.6], [0.3], [0.1]], [[0.2], [0.2], [0.6]], [[1.0], [0.0], [0.0]]])
+    drivers = np.array([[[True], [False], [True]], [[False], [False], [True]], [[False]] * 3])
+    found = events.attention_scores(weights, drivers)
+    # First window: 1 of 1 and 2 of 3 cells are true.
+    assert found["AUPRC"] == pytest.approx(np.mean([(1 + 2 / 3) / 2, 1.0]))
+    assert found["mass"] == pytest.approx(np.mean([0.7, 0.6]))
+    explained = events.attention_scores(weights[:1], drivers)  # post hoc: of the first windows
+    assert explained["mass"] == pytest.approx(0.7)
+
+
+def test_events_prints_a_row_for_each_method_and_a_verdict_for_each_threshold(
+    events, capsys, tmp_path
+):
+    default = events.AttentionLSTMRegressor().attention
+    options = {"n-seeds": 2, "n-samples": 60, "n-test": 30, "max-epochs": 1, "seed": 5}
+    tasks = ["--tasks", "FreqShapes", "event-noise"]
+    out = {"out": tmp_path / "fits.jsonl"}
+    events.main([*tasks, "--post-hoc", "--check", *arguments(options | out)])
+    results, verdicts = tables(capsys.readouterr().out)
+    assert len({len(row) for row in results}) == 1
+    methods = [["plain LSTM", "-"], [default, "both"], ["retain", "both"]]
+    names = ["FreqShapes", "event-noise"]
+    assert [row[:3] for row in results[2:]] == [[name, *m] for name in names for m in methods]
+    assert [row[0] for row in verdicts[2:]] == [name for name in names for _ in range(4)]
+    assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
+    records = [json.loads(line) for line in out["out"].read_text().splitlines()]
+    assert len(records) == 2 * (len(results) - 2)
+    for record in records:
+        if record["attention"] != "plain LSTM":
+            assert 0 <= record["AUPRC"] <= 1
+            assert 0 <= record["mass"] <= 1
+        if record["attention"] == default:
+            n_cells = 50 if record["task"] == "FreqShapes" else 300
+            assert 0 <= record["open gates"] <= n_cells
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "missed"),
+    [
+        ("FreqShapes", {}, []),
+        ("FreqShapes", {"AUPRC": 0.88}, ["AUPRC"]),
+        ("SeqComb-MV", {"AUPRC": 0.77}, []),
+        ("event", {"AUPRC": 0.94}, ["AUPRC"]),
+        ("event-noise", {"AUPRC": 0.94, "mass": 0.89}, ["mass"]),
+        ("LowVar", {"score": 0.955}, []),
+        ("LowVar", {"score": 0.945}, ["score"]),
+        ("LowVar", {"ratio": 4.1}, ["time"]),
+        ("SeqComb-UV", {"AUPRC": float("nan"), "mass": float("nan")}, ["AUPRC", "mass"]),
+    ],
+)
+def test_a_threshold_of_events_is_missed_where_the_median_is_on_its_wrong_side(
+    events, task, changes, missed
+):
+    plain = {"task": task, "score": 0.96}
+    own = {**plain, "AUPRC": 0.96, "mass": 0.95, "ratio": 3.0} | changes
+    groups = {("plain LSTM", "-"): [plain] * 2, ("bottleneck", "both"): [own] * 2}
+    verdicts = list(events.thresholds(task, groups, "bottleneck"))
+    assert [v[0].split()[0] for v in verdicts] == ["AUPRC", "mass", "score", "time"]
+    assert [threshold.split()[0] for threshold, *_, passed in verdicts if not passed] == missed
 
 
 # Real data
