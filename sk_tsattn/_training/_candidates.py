@@ -46,7 +46,7 @@ class Candidates:
         Relative increase of the loss accepted in exchange for sparser gates.
     evaluate : callable
         Returns an :class:`Evaluation` on the validation set, or else on the training set.
-    gate_usage, gate_effects, close_gates, make_static : callable
+    gate_usage, gate_effects, close_gates : callable
         The functions of :mod:`._evaluation`, without their first two arguments.
     average : Average
         Average of the weights, which is evaluated and kept.
@@ -71,7 +71,6 @@ class Candidates:
         gate_usage: Callable[[], dict[str, tuple[Tensor, Tensor]]],
         gate_effects: Callable[[], tuple[Tensor, Tensor]],
         close_gates: Callable[[str, Tensor], None],
-        make_static: Callable[[], None],
         average: Average,
         null_loss: float,
     ) -> None:
@@ -82,7 +81,6 @@ class Candidates:
         self.gate_usage = gate_usage
         self.gate_effects = gate_effects
         self.close_gates = close_gates
-        self.make_static = make_static
         self.average = average
         self.null_loss = null_loss
         self.incumbent: Any = None
@@ -182,12 +180,6 @@ class Candidates:
         if not (getattr(self.network.gate, name) & ~kept).any():
             return True
         self.close_gates(name, kept)
-        return self._accept(max_loss, max_densification, keep_one=keep_one)
-
-    def _accept(
-        self, max_loss: float, max_densification: float = DENSER, *, keep_one: bool = False
-    ) -> bool:
-        """Make the network as it is now the incumbent, or restore it; see :meth:`try_closing`."""
         incumbent = self.incumbent
         candidate = self.evaluate(incumbent.step)
         if (
@@ -300,11 +292,10 @@ class Candidates:
                 loss = pruned
 
     def try_static_gates(self) -> bool:
-        """Make the gates the same in all windows, if most of what was learnt is kept."""
-        incumbent = self.incumbent
+        """Close all inputs of the gating network, if most of what was learnt is kept."""
+        gate, incumbent = self.network.gate, self.incumbent
         max_loss = incumbent.loss + STATIC_LOSS * max(0.0, self.null_loss - incumbent.loss)
-        self.make_static()
-        return self._accept(max_loss, MUCH_DENSER)
+        return self.try_closing("input_active", gate.input_active & False, max_loss, MUCH_DENSER)
 
     def are_interchangeable(self, exchanges: Iterable[Evaluation]) -> bool:
         """Return whether exchanging inputs increases the loss by little, significantly so."""

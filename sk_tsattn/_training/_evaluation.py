@@ -130,11 +130,6 @@ def close_gates(net: NeuralNet, windows: WindowDataset, name: str, kept: Tensor)
         gate.restrict_inputs(kept, **evenly_spaced(windows, INFERENCE_BATCH))
 
 
-def make_static(net: NeuralNet, windows: WindowDataset) -> None:
-    """Make the gates the same in all windows, as open as they are on average."""
-    net.module_.gate.make_static(**evenly_spaced(windows, INFERENCE_BATCH))
-
-
 @torch.no_grad()
 def null_model_loss(net: NeuralNet, windows: WindowDataset) -> float:
     """Compute the loss of predicting the mean of the training targets."""

@@ -21,7 +21,6 @@ from ._evaluation import (
     gate_effects,
     gate_usage,
     linear_model_loss,
-    make_static,
     null_model_loss,
 )
 from ._inference import flatten_recurrent_weights
@@ -215,7 +214,6 @@ def _make_schedule(
         gate_usage=lambda: gate_usage(net, seen),
         gate_effects=lambda: gate_effects(net, seen),
         close_gates=lambda name, kept: close_gates(net, seen, name, kept),
-        make_static=lambda: make_static(net, seen),
         find_interchangeable=lambda: find_interchangeable(net, training, seen),
         make_average=partial(Average, net.module_),
         null_loss=null_model_loss(net, seen),

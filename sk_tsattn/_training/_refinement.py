@@ -137,7 +137,7 @@ class Refinement(Candidates):
         found: list[Tensor] = []
         for start in (selected, self.warmed_up):
             self.restore(start)
-            if not gate.is_static() and not self.try_static_gates():
+            if gate.input_gates().any() and not self.try_static_gates():
                 continue
             group, exchanges = self.find_interchangeable()
             found.append(group)
@@ -180,7 +180,7 @@ class Refinement(Candidates):
     def _refit_static(self, n_steps: int) -> Generator[None, None, Evaluation | None]:
         """Return the incumbent refit with static gates, or None if these lose too much."""
         selected, gate = self.incumbent, self.network.gate
-        if gate.is_static() or not self.try_static_gates():
+        if not (gate.input_gates().any() and self.try_static_gates()):
             return None
         yield from self._anneal("refit", n_steps)
         static: Evaluation = self.incumbent

@@ -125,8 +125,7 @@ class Schedule(Refinement):
         Returns an :class:`.Average` of the weights over a number of steps.
     linear_loss : callable
         Returns the loss of a linear model.
-    network, n_batches, tolerance, evaluate, gate_usage, gate_effects, close_gates, make_static,
-    null_loss
+    network, n_batches, tolerance, evaluate, gate_usage, gate_effects, close_gates, null_loss
         See :class:`.Candidates`.
     n_steps, validated, reset_optimizer, find_interchangeable, evaluate_training
         See :class:`.Refinement`.
@@ -147,7 +146,6 @@ class Schedule(Refinement):
         gate_usage: Callable[[], dict[str, tuple[Tensor, Tensor]]],
         gate_effects: Callable[[], tuple[Tensor, Tensor]],
         close_gates: Callable[[str, Tensor], None],
-        make_static: Callable[[], None],
         find_interchangeable: Callable[[], tuple[Tensor, Iterator[Evaluation]]],
         make_average: Callable[[int], Average],
         null_loss: float,
@@ -163,7 +161,6 @@ class Schedule(Refinement):
             gate_usage=gate_usage,
             gate_effects=gate_effects,
             close_gates=close_gates,
-            make_static=make_static,
             average=make_average(max(1, min(AVERAGE_STEPS, int(AVERAGE_FRACTION * interval)))),
             null_loss=null_loss,
             n_steps=n_steps,

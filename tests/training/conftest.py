@@ -41,7 +41,6 @@ class FakeNetwork:
         self.gate.active = torch.ones(n_gates, dtype=torch.bool)
         self.gate.input_active = torch.tensor([has_inputs])
         self.gate.input_gates = lambda: self.gate.input_active.float()
-        self.gate.is_static = lambda: not self.gate.input_active.any()
         self.shut = []
         self.gate.close_features = self.shut.extend
         self.shares = False
@@ -64,9 +63,6 @@ class FakeNetwork:
     def close(self, name, kept):
         setattr(self.gate, name, getattr(self.gate, name) & kept)
 
-    def make_static(self):
-        self.close("input_active", torch.zeros_like(self.gate.input_active))
-
     def expand(self, places):
         self.gate.active = self.gate.active | places
         self.shares = True
@@ -84,7 +80,6 @@ def schedule_of(network, **options):
         "validated": True,
         "make_average": partial(Average, nn.Linear(1, 1)),
         "gate_effects": lambda: (torch.ones_like(network.gate.active), 1.0),
-        "make_static": getattr(network, "make_static", None),
         "find_interchangeable": lambda: (torch.zeros_like(network.gate.active), iter(())),
         "null_loss": 1.0,
         "linear_loss": lambda: 1.0,

@@ -10,7 +10,7 @@ from ._gating_network import LOGIT_SCALE, tanh
 
 # Units of the network of each feature.
 UNITS = 16
-# The evidence is averaged over at most this many steps on either side, and over at most an eighth
+# The evidence is averaged over at most this many steps on either side, and over at most a twelfth
 # of the window.
 MAX_RADIUS = 8
 # Sigmoid of this is the first weight of a neighbouring step; the step itself has weight 1.
@@ -53,7 +53,7 @@ class CellEvidence(nn.Module):
         super().__init__()
         F = n_features
         self.by_step = by_step
-        self.radius = min(MAX_RADIUS, n_timesteps // 8)
+        self.radius = min(MAX_RADIUS, n_timesteps // 12)
         self.slope = nn.Parameter(torch.randn(F, UNITS))  # a
         self.shift = nn.Parameter(torch.randn(F, UNITS))  # b
         self.out = nn.Parameter(torch.zeros(F, UNITS))  # v

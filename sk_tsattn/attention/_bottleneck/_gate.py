@@ -177,7 +177,9 @@ class BottleneckGate(nn.Module):
 
     @torch.no_grad()
     def expand(self, group: Tensor) -> Tensor:
-        """Open a group of gates fully. The gates must be static.
+        """Open a group of gates fully, whatever the evidence of the cells.
+
+        The gating network must have no active inputs.
 
         Parameters
         ----------
@@ -188,6 +190,7 @@ class BottleneckGate(nn.Module):
         fraction : Tensor of shape ()
             The mean of these gates before.
         """
+        self.evidence_active.fill_(False)
         X = torch.zeros_like(self.input_logits)[None]
         logits = self.gating_network(X, None, self.bias)
         fraction = (self.gates_from_logits(logits, None)[0] * group).sum() / group.sum()
@@ -225,14 +228,6 @@ class BottleneckGate(nn.Module):
         """
         before = self._mean_logits(X, mask)
         self.input_active &= active
-        self.bias.add_((before - self._mean_logits(X, mask)) / LOGIT_SCALE)
-
-    @torch.no_grad()
-    def make_static(self, X: Tensor, mask: Tensor | None = None) -> None:
-        """Make the gates the same in all windows, as open as they are on average over X."""
-        before = self._mean_logits(X, mask)
-        self.input_active.fill_(False)
-        self.evidence_active.fill_(False)
         self.bias.add_((before - self._mean_logits(X, mask)) / LOGIT_SCALE)
 
     def _mean_logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
