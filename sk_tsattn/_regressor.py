@@ -17,7 +17,7 @@ from ._fitting import FittingMixin
 from ._training._sklearn_callbacks import CallbackSupportMixin, with_callbacks
 
 
-class AttentionLSTMRegressor(FittingMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class AttentionLSTMRegressor(FittingMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Regression on windows of a multivariate time series, with attention weights.
 
     An LSTM [Hochreiter1997]_ reads each window, with attention over its features, its time steps,

@@ -130,5 +130,5 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[dict[str, Tensor], tuple[Tensor, Tensor]]]:
         n = len(self.dataset)
         order = torch.randperm(n, generator=generator()) if self.shuffle else torch.arange(n)
-        for which in order.split(self.batch_size):
+        for which in order.split(self.batch_size):  # type: ignore[no-untyped-call]
             yield self.dataset.batch(which), self.dataset.targets(which)
