@@ -35,7 +35,7 @@ test-wheel: $(VENV)/.installed-dev  ## build the wheel and use it in an empty en
 	$(BIN)/python -m build --quiet
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
-	cd dist && OMP_NUM_THREADS=1 ../.venv-wheel/bin/python ../tests/wheel_smoke.py
+	cd dist && OMP_NUM_THREADS=1 ../.venv-wheel/bin/python ../.ci/wheel_smoke.py
 
 docs: $(VENV)/.installed-dev  ## build the documentation in docs/_build/html
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
