@@ -177,6 +177,7 @@ class FittingMixin(AttentionMixin):
             self._check_resumed(shape)
         self.n_timesteps_in_, self.n_outputs_, self._y_ndim = shape
         self._history, self.context_ = history, history.context
+        self._saw_short = self.context == "mask" or (resume and self._saw_short)
         is_used = np.zeros(len(rows), dtype=bool)
         is_used[n_known + learnt] = True
         findings = [history.holes(rows, is_used, "X", n_known)]

@@ -30,6 +30,7 @@ class PlacingMixin:
     context_: pd.DataFrame
     net_: Any
     _history: History
+    _saw_short: bool
     _dtype: str
     _x_scaler: Standardizer
     _y_scaler: Standardizer
@@ -114,8 +115,8 @@ class PlacingMixin:
         rows, windows, n_known, causes = self._place(X, groups)
         if rows.values.ndim == 2 and self.n_timesteps_in_ > 1:
             used = np.ones(len(rows), dtype=bool)
-            findings = [self._history.holes(rows, used, "X", n_known)]
-            if self.context != "mask":
+            findings = [causes.pop(None, ""), self._history.holes(rows, used, "X", n_known)]
+            if self.context != "mask" and not self._saw_short:
                 findings.append(describe_short(rows, windows, causes, n_known))
             warn_history(findings)
         return windows
@@ -137,7 +138,8 @@ class PlacingMixin:
             Number of known rows.
 
         causes : dict
-            Why the windows of a series are short, by its label.
+            Why the windows of a series are short, by its label; under None, why the known rows
+            should not have been put first.
         """
         rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=False)
         if rows.values.ndim == 3:
@@ -155,7 +157,9 @@ class PlacingMixin:
             if self.context == "auto":
                 self._history.check_times(rows)
             always = self.context == "train_tail"
+            misplaced = self._history.describe_misplaced(rows) if always else ""
             rows, n_known, causes = self._history.precede(rows, always=always)
+            causes[None] = misplaced
         windows = Windows.of_rows(rows.values, self.n_timesteps_in_, rows.codes)
         return rows, windows.select(slice(n_known, None)), n_known, causes
 

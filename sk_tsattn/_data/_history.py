@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ SHORT = (
 ADVICE = (
     "Put the {n} rows before them in front of X and drop the predictions of those, or take in the "
     "rows in between with update_context."
+)
+MISPLACED = (
+    'context="train_tail" puts the last rows of fit before X, but X begins at {begin}, which is '
+    'not after them ({end}); set context="auto".'
 )
 CAUSES = {
     "no times": (
@@ -93,6 +98,12 @@ class History:
         tail = _tail(rows, lookback - 1)
         return cls(_as_frame(tail), tail, lookback, calendar, steps, ends)
 
+    @cached_property
+    def counts(self) -> dict[Hashable, int]:
+        """Number of known rows of each series."""
+        counts = np.bincount(self.rows.series_codes(), minlength=len(self.rows.series))
+        return dict(zip(self.rows.series, counts.tolist(), strict=True))
+
     @property
     def named(self) -> bool:
         """Whether the rows were given with their series."""
@@ -142,9 +153,7 @@ class History:
         if rows.times is None or self.rows.times is None:
             return
         new, known = kind_of(rows.times), kind_of(self.rows.times)
-        labels = rows.times
-        restarted = isinstance(labels, pd.RangeIndex) and labels.start == 0
-        if new != known and not restarted:
+        if new != known and not _is_restarted(rows.times):
             raise ValueError(
                 f"The index of X must have labels of the type that they had in fit: {known}"
                 f"{self._example()}. Got {new} ({rows.labels[0]}) instead; "  # type: ignore[index]
@@ -154,7 +163,7 @@ class History:
     def _example(self) -> str:
         return f" ({self.rows.times[-1]})" if self.rows.times is not None and len(self.rows) else ""
 
-    def precede(self, rows: Rows, *, always: bool = False) -> tuple[Rows, int, dict[str, str]]:
+    def precede(self, rows: Rows, *, always: bool = False) -> tuple[Rows, int, dict[Any, str]]:
         """Put the known rows before those that go on from them.
 
         Parameters
@@ -176,60 +185,77 @@ class History:
         causes : dict
             Why a series has no or little history, by the label of the series.
         """
-        wanted, causes = [], {}
-        for positions in rows.of_each_series():
-            label = rows.series[rows.series_codes()[positions[0]]]
-            cause = self._cause(rows, label, positions, always)
-            if cause is None or cause[0] == "few rows":
+        codes, positions = rows.series_codes(), rows.of_each_series()
+        firsts = np.array([of_series[0] for of_series in positions])
+        labels = [rows.series[code] for code in codes[firsts]]
+        gaps = None if always else self._gaps(rows, firsts, labels)
+        wanted, causes = [], dict[Any, str]()
+        for i, label in enumerate(labels):
+            n_known = self.counts.get(label, 0) if self.named else len(self.rows)
+            values: dict[str, Any] = {}
+            if not n_known:
+                cause, values = "new series" if self.named else "no times", {"series": repr(label)}
+            elif not always and (gaps is None or label not in self.ends):
+                cause = "no times"
+            elif gaps is not None and not self._goes_on(label, gaps[i]):
+                begin, end = rows.times[int(firsts[i])], self.ends[label]  # type: ignore[index]
+                cause, values = self._describe_gap(label, gaps[i], begin, end)
+            else:
                 wanted.append(label)
-            if cause is not None:
-                causes[label] = self._explain(*cause)
+                if n_known == self.lookback - 1:
+                    continue
+                cause, values = "few rows", {"known": n_known}
+            causes[label] = CAUSES[cause].format(n=self.lookback - 1, **values)
         return *self._joined(rows, wanted), causes
 
-    def _cause(
-        self, rows: Rows, label: Hashable, positions: NDArray[np.intp], always: bool
-    ) -> tuple[str, dict[str, Any]] | None:
-        """Return why the known rows of a series do not precede new ones; None if they do."""
-        of_series = self.rows.series.get_indexer(pd.Index([label]))[0] if self.named else 0
-        n_known = int((self.rows.series_codes() == of_series).sum()) if of_series >= 0 else 0
-        if not n_known:
-            return ("new series", {"series": repr(label)}) if self.named else ("no times", {})
-        few = None
-        if n_known < self.lookback - 1:
-            few = "few rows", {"known": n_known}
-        if always:
-            return few
-        end = self.ends.get(label)
-        if rows.times is None or end is None or self.calendar is None:
-            return "no times", {}
+    def _gaps(self, rows: Rows, firsts: NDArray[Any], labels: list[Any]) -> NDArray[Any] | None:
+        """Return the steps from the last known label of each series to its first new one.
+
+        NaN if the new one is not later; None if the labels cannot be compared.
+        """
+        if rows.times is None or self.rows.times is None or self.calendar is None:
+            return None
         if kind_of(rows.times) != kind_of(self.rows.times):
-            return "no times", {}
-        begin = rows.times[positions[:1]]
-        last = self.rows.times[:0].insert(0, end) if self.rows.times is not None else begin
-        if not ordinals_increase(last, begin):
-            return "not after", {"begin": begin[0], "end": end}
-        step = self.step(last, begin)
-        steps = self.steps.get(label) or self.common_steps()
-        if steps is None or not steps.goes_on(step):
-            usual = "not known" if steps is None else self.calendar.format(steps.usual, begin)
-            text = self.calendar.format(step, begin)
-            return "gap", {"begin": begin[0], "end": end, "step": text, "usual": usual}
-        return few
+            return None
+        begin = rows.times[firsts]
+        some = next(iter(self.ends.values()))
+        end = pd.Index([self.ends.get(label, some) for label in labels])
+        steps = self.calendar.measure(begin) - self.calendar.measure(end)
+        return np.where(np.asarray(begin > end), steps, np.nan)
 
-    def step(self, last: pd.Index, begin: pd.Index) -> float:
-        """Measure the step from one label to another."""
+    def _goes_on(self, label: Hashable, gap: float) -> bool:
+        steps = self.steps.get(label) or self.common_steps
+        return steps is not None and steps.goes_on(gap)
+
+    def _describe_gap(
+        self, label: Hashable, gap: float, begin: Any, end: Any
+    ) -> tuple[str, dict[str, Any]]:
+        if np.isnan(gap):
+            return "not after", {"begin": begin, "end": end}
         assert self.calendar is not None
-        return float(self.calendar.measure(begin)[0] - self.calendar.measure(last)[0])
+        assert self.rows.times is not None
+        steps = self.steps.get(label) or self.common_steps
+        usual = "not known"
+        if steps is not None:
+            usual = self.calendar.format(steps.usual, self.rows.times)
+        step = self.calendar.format(gap, self.rows.times)
+        return "gap", {"begin": begin, "end": end, "step": step, "usual": usual}
 
+    def describe_misplaced(self, rows: Rows) -> str:
+        """Describe rows that are not after the known ones, though the user says that they are."""
+        not_later = self.not_later(rows)
+        if not not_later or _is_restarted(rows.times):
+            return ""
+        _, begin, end = not_later[0]
+        return MISPLACED.format(begin=begin, end=end)
+
+    @cached_property
     def common_steps(self) -> Steps | None:
         """Return the steps that all series have, or None if they differ."""
         found = [steps for steps in self.steps.values() if steps is not None]
         if not found or len({steps.base for steps in found}) > 1 or found[0].base is None:
             return None
         return max(found, key=lambda steps: steps.usual)
-
-    def _explain(self, cause: str, values: dict[str, Any]) -> str:
-        return CAUSES[cause].format(n=self.lookback - 1, **values)
 
     def _joined(self, rows: Rows, labels: list[Any]) -> tuple[Rows, int]:
         """Put the known rows of the series ``labels`` before ``rows``."""
@@ -372,6 +398,11 @@ def describe_short(rows: Rows, windows: Windows, causes: dict[Any, str], n_conte
         first=rows.label(first),
         cause=cause,
     )
+
+
+def _is_restarted(times: pd.Index | None) -> bool:
+    """Return whether rows are only counted, from 0 on."""
+    return isinstance(times, pd.RangeIndex) and times.start == 0
 
 
 def ordinals_increase(last: pd.Index, begin: pd.Index) -> bool:
