@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import numbers
 import re
 import warnings
 from typing import Any
@@ -56,7 +57,7 @@ CLOCK_CHANGE = IN_ORDER + (
     "order a time zone: index.tz_localize(zone, ambiguous='infer')."
 )
 MISSING = (
-    "Every row of X must have a time label. Got {n} missing ({label!r}, first in row {row}) "
+    "Every row of X must have a time label. Got {n} missing ({label}, first in row {row}) "
     "instead; fill in the time of these rows or drop them."
 )
 OTHER_TEXT = (
@@ -106,6 +107,8 @@ def to_times(index: pd.Index) -> pd.Index | None:
     if isinstance(index.dtype, pd.CategoricalDtype):
         index = pd.Index(index.to_numpy())
     missing = np.asarray(index.isna())
+    if index.dtype.kind == "f":
+        missing |= ~np.isfinite(index.to_numpy())
     if missing.any():
         row = int(missing.argmax())
         raise ValueError(MISSING.format(n=int(missing.sum()), label=index[row], row=row))
@@ -131,7 +134,9 @@ def _numbers(index: pd.Index) -> pd.Index | None:
         integral = pd.api.types.is_integer_dtype(index.dtype)
         index = pd.Index(index.to_numpy(dtype=np.int64 if integral else np.float64))
     if index.dtype.kind == "u":
-        index = index.astype(np.int64 if index.max() <= np.iinfo(np.int64).max else np.float64)
+        if not len(index) or index.max() > np.iinfo(np.int64).max:
+            return index.astype(np.uint64)
+        index = index.astype(np.int64)
     if index.dtype.kind == "f" and index.dtype != np.float64:
         index = index.astype(np.float64)
     if index.dtype.kind == "i":
@@ -188,16 +193,24 @@ def _objects(values: NDArray[np.object_]) -> pd.Index | None:
         (pd.Period, lambda v: pd.PeriodIndex(v)),
         ((datetime.timedelta, np.timedelta64), lambda v: pd.TimedeltaIndex(v)),
         (datetime.time, lambda v: pd.to_timedelta([str(t) for t in v])),
-        ((int, float, np.number), lambda v: _numbers(pd.Index(v.astype(float)))),
+        (numbers.Number, _number_objects),
     ):
         matches = [isinstance(value, types) and not isinstance(value, bool) for value in values]
         if all(matches):
             return convert(values)
-        if any(matches) and types is not (int, float, np.number):
+        if any(matches) and types is not numbers.Number:
             other = values[matches.index(False)]
             first = values[matches.index(True)]
             raise ValueError(MIXED.format(first=first, second=other))
     return None
+
+
+def _number_objects(values: NDArray[np.object_]) -> pd.Index | None:
+    """Convert numbers; integers keep all their digits."""
+    if any(isinstance(value, numbers.Complex) and value.imag for value in values):
+        return None
+    whole = all(isinstance(value, numbers.Integral) for value in values)
+    return _numbers(pd.Index(list(values)) if whole else pd.Index(values.astype(np.float64)))
 
 
 def _dates(values: NDArray[np.object_]) -> pd.Index:

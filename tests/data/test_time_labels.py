@@ -1,6 +1,7 @@
 """Labels of a series increase strictly, whatever their type; each disorder has its own advice."""
 
 import datetime
+import decimal
 import re
 
 import numpy as np
@@ -31,6 +32,9 @@ INDEXES = {
     "years": pd.Index(range(1990, 1990 + N)),
     "nullable ints": pd.Index(range(N), dtype="Int64"),
     "unsigned": pd.Index(np.arange(N, dtype=np.uint8)),
+    "beyond signed integers": pd.Index(np.arange(N, dtype=np.uint64) + 2**63),
+    "nanoseconds as objects": pd.Index([2**60 + i for i in range(N)], dtype=object),
+    "decimals": pd.Index([decimal.Decimal(i) / 4 for i in range(N)]),
     "floats": pd.Index(np.arange(N) / 7),
     "single precision": pd.Index(np.arange(N, dtype=np.float32)),
     "dates": pd.Index(list(DAYS.date)),
@@ -102,6 +106,11 @@ def test_a_missing_label_is_refused_with_its_row(case):
         index = index.insert(5, None)
     with pytest.raises(ValueError, match=r"must have a time label.*1 missing.*first in row 5"):
         check_increasing(index)
+
+
+def test_an_infinite_label_is_no_time():
+    with pytest.raises(ValueError, match=r"1 missing \(inf, first in row 1\)"):
+        check_increasing(pd.Index([0.0, np.inf]))
 
 
 @pytest.mark.parametrize(
