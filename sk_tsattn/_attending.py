@@ -33,8 +33,8 @@ class AttentionMixin(PlacingMixin):
             raise AttributeError(f"{type(self).__name__} has no {name}: {why}.")
         if name in GATE_ATTRIBUTES.values():
             raise AttributeError(
-                f"{type(self).__name__} has no {name}: gates that can close are those of "
-                f"attention='bottleneck', in a fitted estimator with an attention_mode. Got "
+                f"{type(self).__name__} has no {name}: only a fitted estimator with "
+                f"attention='bottleneck' and an attention_mode has gates. Got "
                 f"attention={self.__dict__.get('attention')!r} and "
                 f"attention_mode={self.__dict__.get('attention_mode')!r}."
             )

@@ -1,4 +1,4 @@
-"""Fitting an estimator, and placing rows: the steps behind the methods of the regressor."""
+"""Fitting the estimator: everything is checked and made first, trained, and then taken over."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Array = NDArray[Any]
 # Cells (windows x steps x features) up to which the network computes in double precision. It
 # costs nothing noticeable at that size, and makes results independent of how samples are batched.
 FLOAT64_CELLS = 100_000
-# Windows from which early_stopping="auto" sets a validation part aside.
+# Windows from which early_stopping="auto" holds out a validation set.
 EARLY_STOPPING_WINDOWS = 500
 
 
 class FittingMixin(AttentionMixin):
-    """Check, fit and place rows, for an estimator with the parameters of the regressor."""
+    """The steps of ``fit`` and ``partial_fit``."""
 
     attention: str
     attention_params: dict[str, Any] | None
@@ -212,14 +212,14 @@ class FittingMixin(AttentionMixin):
         """Draw the seed of this fit.
 
         Without a random state it comes from fresh entropy: the global generator, which
-        scikit-learn would use, is to be left alone.
+        scikit-learn would use, is not read.
         """
         if self.random_state is None:
             return int(np.random.default_rng().integers(2**31 - 1))
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _training_windows(self, rows: Rows) -> Windows:
-        """Lay out the windows of the training rows."""
+        """Return one window for each training row."""
         if rows.values.ndim == 3:
             return Windows.of_windows(rows.values)
         if self.lookback is None and isinstance(rows.labels, pd.DatetimeIndex):
@@ -240,13 +240,13 @@ class FittingMixin(AttentionMixin):
         return Windows.of_rows(rows.values, lookback, rows.codes)
 
     def _check_resumed(self, shape: tuple[int, int, int]) -> None:
-        """Raise where training cannot go on with data of this shape."""
+        """Raise unless the data have the shape of those of the last fit."""
         fitted = self.n_timesteps_in_, self.n_outputs_, self._y_ndim
         if shape != fitted:
             raise ValueError(
-                "Training goes on with windows of {} steps and {} outputs in a y of {} "
-                "dimension(s), as before. Got {}, {} and {} instead; call fit with "
-                "warm_start=False to start anew.".format(*fitted, *shape)
+                "warm_start and partial_fit need data of the same shape: fitted on windows of {} "
+                "steps and {} outputs in a y of {} dimension(s). Got {}, {} and {} instead; call "
+                "fit with warm_start=False.".format(*fitted, *shape)
             )
 
     def _check_validation(
@@ -284,7 +284,7 @@ class FittingMixin(AttentionMixin):
         return windows.select(use), y_val[use], weight_val[use]
 
     def _learn_scales(self, windows: Windows, y: Array, weight: Array) -> None:
-        """Learn what X and y are scaled by, from the training part alone."""
+        """Compute the scaling of X and y from the training set."""
         self._x_scaler = Standardizer.for_features(
             windows.values,
             windows.n_uses(weight),
