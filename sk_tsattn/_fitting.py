@@ -154,14 +154,15 @@ class FittingMixin(AttentionMixin):
             Weights of the training windows.
         """
         device = training.resolve_device(self.device)
-        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=not resume)
+        if resume:
+            rows = self._check_rows(X, groups)
+        else:
+            rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=True)
         check_labels_of_target(X, y, rows, self.lookback)
         if isinstance(X, pd.DataFrame):
             check_same_labels(X.index, sample_weight, "sample_weight")
         weight = check_weight(sample_weight, len(rows))
         y, y_ndim = check_target(y, len(rows), weight)
-        if resume:
-            self._history.check_series(rows, type(self).__name__)
         history, rows, n_known = self._known_rows(rows, resume and go_on)
         windows = self._training_windows(rows)
         usable = windows.complete() | (self.context == "mask")

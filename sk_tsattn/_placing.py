@@ -60,18 +60,30 @@ class PlacingMixin:
             If the rows are not later than those that are known.
         """
         check_is_fitted(self, "net_")
-        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=False)
+        rows = self._check_rows(X, groups)
         if rows.values.ndim == 3:
             raise ValueError(
                 "update_context needs the rows of a series, of shape (n_rows, n_features). Got "
                 f"windows of shape {rows.values.shape} instead; windows need no context."
             )
-        self._history.check_series(rows, type(self).__name__)
         history, joined, n_known = self._history.extended(rows)
         used = np.ones(len(joined), dtype=bool)
         warn_history([history.holes(joined, used, "X", n_known)])
         self._history, self.context_ = history, history.context
         return self
+
+    def _check_rows(self, X: Any, groups: Any, groups_name: str = "groups") -> Rows:
+        """Check rows given after ``fit``, and that they name their series as those of ``fit``."""
+        return check_rows(
+            self,
+            X,
+            lookback=self.lookback,
+            groups=groups,
+            reset=False,
+            check_series=lambda rows: self._history.check_series(
+                rows, type(self).__name__, groups_name
+            ),
+        )
 
     def _known_rows(self, rows: Rows, go_on: bool) -> tuple[History, Rows, int]:
         """Put the known rows before those to train on.
@@ -141,7 +153,7 @@ class PlacingMixin:
             Why the windows of a series are short, by its label; under None, why the known rows
             should not have been put first.
         """
-        rows = check_rows(self, X, lookback=self.lookback, groups=groups, reset=False)
+        rows = self._check_rows(X, groups, groups_name)
         if rows.values.ndim == 3:
             return rows, Windows.of_windows(rows.values), 0, {}
         if self.lookback is None and self.n_timesteps_in_ > 1:
@@ -151,7 +163,6 @@ class PlacingMixin:
                 f"{rows.values.shape} instead; cut it with make_windows, or fit on rows with "
                 "lookback set."
             )
-        self._history.check_series(rows, type(self).__name__, groups_name)
         n_known, causes = 0, dict[Any, str]()
         if self.context != "mask" and self.n_timesteps_in_ > 1:
             if self.context == "auto":

@@ -219,7 +219,8 @@ class History:
             return None
         begin = rows.times[firsts]
         some = next(iter(self.ends.values()))
-        end = pd.Index([self.ends.get(label, some) for label in labels])
+        ends = [self.ends.get(label, some) for label in labels]
+        end = pd.Index(ends, dtype=self.rows.times.dtype)
         steps = self.calendar.measure(begin) - self.calendar.measure(end)
         return np.where(np.asarray(begin > end), steps, np.nan)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ._checks import warn_user
 from ._input import check_features
 from ._time_labels import check_increasing, to_times
 
@@ -83,7 +85,15 @@ class Rows:
         return label if self.codes is None else f"{label} of series {self.series[self.codes[row]]}"
 
 
-def check_rows(estimator: Any, X: Any, *, lookback: int | None, groups: Any, reset: bool) -> Rows:
+def check_rows(
+    estimator: Any,
+    X: Any,
+    *,
+    lookback: int | None,
+    groups: Any,
+    reset: bool,
+    check_series: Callable[[Rows], None] | None = None,
+) -> Rows:
     """Check ``X`` and return its rows or windows.
 
     Parameters
@@ -103,6 +113,10 @@ def check_rows(estimator: Any, X: Any, *, lookback: int | None, groups: Any, res
     reset : bool
         True in ``fit``.
 
+    check_series : callable or None, default=None
+        Raises an error if the series are not those that ``fit`` knew. It is called before the
+        order of the rows is checked: rows whose series are missing are in no order.
+
     Returns
     -------
     rows : Rows
@@ -111,10 +125,12 @@ def check_rows(estimator: Any, X: Any, *, lookback: int | None, groups: Any, res
     index = X.index if isinstance(X, pd.DataFrame) else None
     has_history = values.ndim == 2 and lookback is not None and lookback > 1
     codes, series, labels = _series_of(index, groups, len(values), lookback)
-    times = None
-    if labels is not None and values.ndim == 2:
-        times = check_increasing(labels, codes, series) if has_history else None
-    return Rows(values, codes, series, labels, times, columns)
+    rows = Rows(values, codes, series, labels, None, columns)
+    if check_series is not None:
+        check_series(rows)
+    if labels is not None and has_history:
+        rows.times = check_increasing(labels, codes, series)
+    return rows
 
 
 def _series_of(
@@ -201,7 +217,9 @@ def _holds_dates(level: pd.Index) -> bool:
 def check_same_labels(index: pd.Index, other: Any, name: str) -> None:
     """Raise unless the rows of ``other`` have the labels of ``X``, if both have an index.
 
-    A default RangeIndex on one side has no labels, unless the other has numbers too.
+    A default RangeIndex on one side has no labels, unless the other has numbers too. If the two
+    share less than half of their labels, they may be labels of different kinds, and only a
+    warning is given.
 
     Parameters
     ----------
@@ -231,7 +249,16 @@ def check_same_labels(index: pd.Index, other: Any, name: str) -> None:
     if all(same):
         return
     row = same.index(False)
-    same_set = bool(index.isin(labels).all() and labels.isin(index).all())
+    is_shared = labels.isin(index)
+    if is_shared.mean() < 0.5:
+        warn_user(
+            f"{name} has other labels than X: {labels[row]} in row {row}, where X has "
+            f"{index[row]}; {int(is_shared.sum())} of its {len(labels)} labels occur in X. Rows "
+            f"are paired by position. If this is meant, give {name}.to_numpy().",
+            UserWarning,
+        )
+        return
+    same_set = bool(is_shared.all() and index.isin(labels).all())
     advice = (
         f"put them in one order, for example {name} = {name}.loc[X.index]"
         if same_set and index.is_unique

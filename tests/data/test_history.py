@@ -278,6 +278,14 @@ def test_a_model_of_several_series_asks_for_them_everywhere():
             call()
 
 
+def test_rows_without_their_series_are_asked_for_them_before_their_order_is_judged():
+    times = HOURS.repeat(3)[:N]  # each three times, once a series
+    panel = ROWS.set_axis(times)
+    model = quick().fit(panel[:N_TRAIN], TARGET[:N_TRAIN].to_numpy(), groups=GROUPS[:N_TRAIN])
+    with pytest.raises(ValueError, match=r"fitted on several series .*give groups"):
+        model.predict(panel[N_TRAIN:])
+
+
 def test_validation_rows_have_their_series_in_groups_val():
     options = {"groups": GROUPS[:N_TRAIN], "X_val": ROWS[N_TRAIN:], "y_val": TARGET[N_TRAIN:]}
     by_groups = quick(context="train_tail").fit(

@@ -237,9 +237,16 @@ LAG = TARGET.shift(1)
 OTHERS = {
     "another order": TARGET.sample(frac=1, random_state=0),
     "dropped at the other end": TARGET.set_axis(HOURS + pd.Timedelta("2h")),
-    "other labels": TARGET.set_axis(DAYS),
     "a table": TARGET.sample(frac=1, random_state=0).to_frame(),
 }
+
+
+def test_labels_of_another_kind_are_warned_about_and_paired_by_position():
+    days = TARGET.set_axis(DAYS)
+    with pytest.warns(UserWarning, match="y has other labels than X.*paired by position"):
+        model = quick().fit(TABLE, days)
+    expected = quick().fit(TABLE, TARGET).time_attention_
+    np.testing.assert_array_equal(model.time_attention_, expected)
 
 
 @pytest.mark.parametrize("case", OTHERS)
