@@ -280,8 +280,8 @@ def test_a_model_of_several_series_asks_for_them_everywhere():
 
 def test_rows_without_their_series_are_asked_for_them_before_their_order_is_judged():
     times = HOURS.repeat(3)[:N]  # each three times, once a series
-    panel = ROWS.set_axis(times)
-    model = quick().fit(panel[:N_TRAIN], TARGET[:N_TRAIN].to_numpy(), groups=GROUPS[:N_TRAIN])
+    panel = pd.DataFrame(ROWS, index=times)
+    model = quick().fit(panel[:N_TRAIN], TARGET[:N_TRAIN], groups=GROUPS[:N_TRAIN])
     with pytest.raises(ValueError, match=r"fitted on several series .*give groups"):
         model.predict(panel[N_TRAIN:])
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_tsattn import AttentionLSTMRegressor, _regressor
+from sk_tsattn import AttentionLSTMRegressor, _fitting
 from sk_tsattn._data import _batches
 from sk_tsattn.attention import ATTENTION_MECHANISMS
 from sk_tsattn.inspection import faithfulness, permutation_importance, uniform_attention_check
@@ -191,7 +191,7 @@ def test_very_few_rows_are_learnt_without_a_numerical_warning(n_rows, early_stop
 def test_the_largest_values_that_are_accepted_leave_every_mechanism_finite(
     attention, mode, cells, monkeypatch
 ):
-    monkeypatch.setattr(_regressor, "FLOAT64_CELLS", cells)
+    monkeypatch.setattr(_fitting, "FLOAT64_CELLS", cells)
     options = {"lookback": None, "hidden_size": 8, "max_epochs": 2, "attention": attention}
     for standardize in (True, False):
         model = quick(attention_mode=mode, standardize=standardize, **options)
