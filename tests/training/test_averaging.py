@@ -1,4 +1,4 @@
-"""Averages of the weights over the last steps of training."""
+"""Weight averaging over the last steps of training."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from sk_tsattn._training._evaluation import Evaluation
 
 
 def averaged(*steps):
-    """Set a weight step by step; give the network and the average of the weight."""
+    """Set a weight step by step; return the network and its average."""
     network = nn.Linear(1, 1, bias=False)
     average = Average(network, n_max=25)
     for value in steps:
@@ -20,14 +20,14 @@ def averaged(*steps):
     return network, average
 
 
-def test_weights_are_averaged_over_few_steps_and_put_back():
+def test_the_average_of_few_steps_is_their_mean_and_is_applied_temporarily():
     network, average = averaged(1.0, 2.0, 6.0)
     with average.applied():
         assert network.weight.item() == pytest.approx(3.0)
     assert network.weight.item() == 6.0
 
 
-def test_an_average_begins_anew_after_a_reset():
+def test_a_reset_restarts_the_average():
     network, average = averaged(1.0, 2.0, 6.0)
     average.reset()
     with average.applied():
@@ -37,7 +37,7 @@ def test_an_average_begins_anew_after_a_reset():
         assert network.weight.item() == 6.0
 
 
-def test_an_average_forgets_steps_long_ago():
+def test_the_average_discounts_early_steps():
     network, average = averaged(*[-1.0] * 25, *[1.0] * 100)
     with average.applied():
         assert 0.9 < network.weight.item() < 1.0

@@ -1,4 +1,4 @@
-"""Devices and processes: a model computes where it is, whatever it was trained on."""
+"""Devices and processes: a fitted model predicts on other devices and in forked processes."""
 
 import os
 import pickle
@@ -33,9 +33,9 @@ context = multiprocessing.get_context("fork")
 queue = context.Queue()
 process = context.Process(target=work, args=(queue,))
 process.start()
-found = queue.get(timeout=60)
+result = queue.get(timeout=60)
 process.join(60)
-np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-6)
 """
 
 
@@ -45,7 +45,7 @@ def quick(**changes):
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps", "meta"])
-def test_a_device_that_is_not_there_is_an_error_and_leaves_the_model_as_it_was(device):
+def test_an_unavailable_device_is_an_error_and_does_not_change_the_model(device):
     if device.startswith("cuda") and torch.cuda.is_available():
         device = "cuda:1234"
     model = quick().fit(X, Y)
@@ -56,10 +56,10 @@ def test_a_device_that_is_not_there_is_an_error_and_leaves_the_model_as_it_was(d
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_a_model_fitted_on_cuda_predicts_where_there_is_none():
+def test_a_model_fitted_on_cuda_predicts_without_cuda():
     model = quick().fit(X, Y)
     expected = model.predict(X)
-    model.net_.device = "cuda"  # all that skorch keeps of it beside the weights
+    model.net_.device = "cuda"  # the only trace of CUDA in a skorch net besides the weights
     with pytest.warns(DeviceWarning):
         loaded = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(loaded.predict(X), expected)

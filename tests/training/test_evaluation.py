@@ -1,4 +1,4 @@
-"""What is measured of a network during training."""
+"""Evaluations of a network during training: gate effects and the loss of a linear model."""
 
 from types import SimpleNamespace
 
@@ -31,7 +31,7 @@ def test_the_effect_of_a_gate_is_averaged_over_all_windows(mode):
         Windows.of_windows(X.numpy()), Standardizer(), dtype="float64", device="cpu"
     )
     net = SimpleNamespace(module_=network, criterion_=WeightedLoss())
-    moved, used = gate_effects(net, data)
+    effects, usage = gate_effects(net, data)
     with torch.no_grad():
         prediction, gates = network.predict_with_gates(X)
         for gate in np.ndindex(*network.gate.active.shape):
@@ -39,27 +39,27 @@ def test_the_effect_of_a_gate_is_averaged_over_all_windows(mode):
             without, fewer = network.predict_with_gates(X)
             network.gate.active[gate] = True
             expected = ((without - prediction) ** 2).mean().item()
-            assert moved[gate].item() == pytest.approx(expected, rel=1e-4, abs=1e-9)
-            opened = (gates - fewer).flatten(1).amax(dim=1).mean().item()
-            assert used[gate].item() == pytest.approx(opened, rel=1e-4, abs=1e-9)
-    assert moved.max() > 0
+            assert effects[gate].item() == pytest.approx(expected, rel=1e-4, abs=1e-9)
+            contribution = (gates - fewer).flatten(1).amax(dim=1).mean().item()
+            assert usage[gate].item() == pytest.approx(contribution, rel=1e-4, abs=1e-9)
+    assert effects.max() > 0
 
 
 @pytest.mark.parametrize("scale", [1e-14, 1.0, 1e4])
-def test_the_linear_model_is_evaluated_on_other_windows_and_without_padding(scale):
+def test_the_linear_model_is_evaluated_on_the_validation_set_and_without_padding(scale):
     X = rng.standard_normal((1500, 2))
     series = Windows.of_rows(X, 3, np.repeat(np.arange(500), 3))
-    oldest = np.where(series.complete(), np.roll(X[:, 1], 2), 0)  # of two steps more
-    left = np.sign(X[:, 0] * X[:, 1])  # no linear map tells it
+    oldest = np.where(series.complete(), np.roll(X[:, 1], 2), 0)  # two steps ago
+    residual = np.sign(X[:, 0] * X[:, 1])  # no linear model explains it
 
-    def part(which):
-        y, weight = (left - oldest)[which, None], rng.uniform(1, 3, 1500)[which]
+    def subset(which):
+        y, weight = (residual - oldest)[which, None], rng.uniform(1, 3, 1500)[which]
         scaling = {"scaler": Standardizer(scale=scale), "dtype": "float64", "device": "cpu"}
         return WindowDataset(series.select(which), **scaling, y=y, weight=weight)
 
-    validation = part(slice(1200, None))
+    validation = subset(slice(1200, None))
     measured = linear_model_loss(
-        SimpleNamespace(criterion_=WeightedLoss()), part(slice(1200)), validation
+        SimpleNamespace(criterion_=WeightedLoss()), subset(slice(1200)), validation
     )
-    expected = np.average(left[1200:] ** 2, weights=validation.weight)
+    expected = np.average(residual[1200:] ** 2, weights=validation.weight)
     assert measured == pytest.approx(expected, rel=0.05)

@@ -1,4 +1,4 @@
-"""Ctrl-C: the best state so far is the fitted one, and the interruption goes on."""
+"""Ctrl-C: the best state so far is kept, and KeyboardInterrupt is raised."""
 
 import signal
 import threading
@@ -41,7 +41,7 @@ def ctrl_c():
     signal.raise_signal(signal.SIGINT)
 
 
-def raised():
+def keyboard_interrupt():
     raise KeyboardInterrupt
 
 
@@ -60,7 +60,9 @@ def handler_in_python():
 @ATTENTIONS
 @EARLY_STOPPING
 @pytest.mark.parametrize("within", [True, False], ids=["within an epoch", "after an epoch"])
-def test_ctrl_c_keeps_the_best_state_so_far_and_goes_on(attention, early_stopping, within):
+def test_ctrl_c_keeps_the_best_state_so_far_and_raises_keyboard_interrupt(
+    attention, early_stopping, within
+):
     model = quick(attention=attention, early_stopping=early_stopping)
     model.set_params(callbacks=[At(7, ctrl_c, within=within)])
     with pytest.raises(KeyboardInterrupt):
@@ -74,14 +76,14 @@ def test_ctrl_c_keeps_the_best_state_so_far_and_goes_on(attention, early_stoppin
         assert model.n_iter_ == model.history_.valid_loss.idxmin() + 1
 
 
-def test_a_handler_of_ctrl_c_that_is_written_in_python_interrupts_too(handler_in_python):
+def test_a_signal_handler_in_python_interrupts_too(handler_in_python):
     model = quick(attention="luong", callbacks=[At(3, ctrl_c)])
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y)
     assert len(model.history_) == 3
 
 
-def test_a_timer_interrupts_wherever_the_training_is(handler_in_python):
+def test_a_timer_interrupts_training_at_any_point(handler_in_python):
     model = quick(attention="luong", max_epochs=10**6)
     timer = threading.Timer(1.0, lambda: signal.raise_signal(signal.SIGINT))
     timer.start()
@@ -93,7 +95,7 @@ def test_a_timer_interrupts_wherever_the_training_is(handler_in_python):
     assert np.isfinite(model.predict(X)).all()
 
 
-def test_ctrl_c_in_the_first_epoch_leaves_a_fitted_model_as_it_was():
+def test_ctrl_c_in_the_first_epoch_does_not_change_a_fitted_model():
     model = quick(attention="luong", max_epochs=2).fit(X, Y)
     before = model.predict(X)
     model.set_params(callbacks=[At(1, ctrl_c, within=True)])
@@ -104,12 +106,12 @@ def test_ctrl_c_in_the_first_epoch_leaves_a_fitted_model_as_it_was():
 
 
 @ATTENTIONS
-def test_a_callback_stops_the_training_without_an_interruption(attention):
-    model = quick(attention=attention, callbacks=[At(2, raised)]).fit(X, Y)
+def test_a_keyboard_interrupt_of_a_callback_stops_training_and_is_not_raised(attention):
+    model = quick(attention=attention, callbacks=[At(2, keyboard_interrupt)]).fit(X, Y)
     assert len(model.history_) == 2
 
 
-def test_early_stopping_of_skorch_stops_without_an_interruption():
+def test_early_stopping_of_skorch_stops_training_and_raises_nothing():
     stop = skorch.callbacks.EarlyStopping("train_loss", patience=1, threshold=0.9)
     model = quick(attention="luong", callbacks=[stop]).fit(X, Y)
     assert len(model.history_) < 50

@@ -1,4 +1,4 @@
-"""The L0 penalty of the gates and of their gating network, over a training."""
+"""The L0 penalty of the gates and of the gating network during training."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,10 @@ from sk_tsattn._training._penalty import MAX_PENALTY, gating_penalty, penalty_ra
 def test_the_penalty_rises_linearly_and_decreases_geometrically_to_its_lowest_value(run):
     _, record = run(n_samples=640)
     low, high = penalty_range(640, validated=False)
-    rise = [penalty for phase, penalty, _ in record if phase == "penalty ramp"]
-    fall = [penalty for phase, penalty, _ in record if phase == "path"]
-    np.testing.assert_allclose(np.diff(rise), np.diff(rise)[0])
-    np.testing.assert_allclose(fall, high * (low / high) ** (np.arange(len(fall)) / len(fall)))
+    ramp = [penalty for phase, penalty, _ in record if phase == "penalty ramp"]
+    path = [penalty for phase, penalty, _ in record if phase == "path"]
+    np.testing.assert_allclose(np.diff(ramp), np.diff(ramp)[0])
+    np.testing.assert_allclose(path, high * (low / high) ** (np.arange(len(path)) / len(path)))
     assert all(
         penalty == 0
         for phase, penalty, _ in record
@@ -37,14 +37,14 @@ def test_the_penalty_rises_further_only_while_gates_stay_dense(run, density, pea
 
     _, record = run(measure, n_samples=20_000, n_epochs=100)
     assert max(penalty for phase, penalty, _ in record if phase == "path") == pytest.approx(peak)
-    rise = [penalty for phase, penalty, _ in record if phase == "penalty ramp"]
-    assert (np.diff(rise) > 0).all()
+    ramp = [penalty for phase, penalty, _ in record if phase == "penalty ramp"]
+    assert (np.diff(ramp) > 0).all()
 
 
-@pytest.mark.parametrize(("learnt", "is_low"), [(0.6, False), (0.4, True)])
-def test_the_path_ends_early_only_if_the_loss_of_the_warm_up_is_reached(run, learnt, is_low):
+@pytest.mark.parametrize(("warm_up_loss", "is_low"), [(0.6, False), (0.4, True)])
+def test_the_path_ends_early_only_if_the_loss_of_the_warm_up_is_reached(run, warm_up_loss, is_low):
     phases = {
-        "warm-up": (learnt, 1.0),
+        "warm-up": (warm_up_loss, 1.0),
         "penalty ramp": (1.0, 1.0),
         "path": (0.5, 1.0),
         "candidate refit": (0.5, 1.0),
@@ -67,9 +67,9 @@ def test_the_penalty_decreases_faster_while_the_gates_sum_to_less_than_one(run):
             "refit": (0.5, density),
         }
         _, record = run(phases.get, n_epochs=200)
-        fall = [penalty for phase, penalty, _ in record if phase == "path"]
-        assert fall[-1] < 1.1 * low
-        n_steps[density] = sum(penalty > 2 * low for penalty in fall)
+        path = [penalty for phase, penalty, _ in record if phase == "path"]
+        assert path[-1] < 1.1 * low
+        n_steps[density] = sum(penalty > 2 * low for penalty in path)
     assert 0 < n_steps[0.9] < 0.6 * n_steps[1.0]
 
 

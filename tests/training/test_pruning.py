@@ -15,12 +15,12 @@ def test_pruning_is_evaluated_at_the_selected_weights(fake_network, schedule_of)
     network = nn.Linear(1, 1, bias=False)
     network.gate, network.tolerance = fake_network().gate, 0.01
     network.slow_skip_connection = lambda: None
-    path, judged = [], []
+    path, evaluated = [], []
 
     def evaluate():
         if schedule.phase == "warm-up":
             return Evaluation(torch.ones(2), torch.ones(2), density=1.0)
-        (path if network.gate.active.all() else judged).append(network.weight.item())
+        (path if network.gate.active.all() else evaluated).append(network.weight.item())
         return Evaluation(
             torch.ones(2), torch.ones(2), 0.1 * len(path)
         )  # the first is the sparsest
@@ -38,20 +38,24 @@ def test_pruning_is_evaluated_at_the_selected_weights(fake_network, schedule_of)
     for step, _ in enumerate(schedule.steps()):
         nn.init.constant_(network.weight, float(step))  # after this step
     assert len(path) > 1
-    assert judged[0] == path[0]
+    assert evaluated[0] == path[0]
 
 
 @pytest.mark.parametrize(
-    ("costs", "spread", "shut"),
+    ("costs", "spread", "screened"),
     [
         ((-0.02, -0.02, 0.5), 0.0, [0, 1]),
         ((0.0, 0.02, 0.5), 0.0, []),
-        ((-0.01, -0.2, 0.5), 0.3, [1]),  # the other is within a standard error, 0.017
-        ((-0.2, -0.2, 0.5), 0.5, []),  # surely, but nobody could tell a hundredth of 2
+        ((-0.01, -0.2, 0.5), 0.3, [1]),  # the other improves by less than a standard error, 0.017
+        (
+            (-0.2, -0.2, 0.5),
+            0.5,
+            [],
+        ),  # significant, but the standard error exceeds the tolerance, 0.02
     ],
 )
 def test_features_without_which_the_loss_is_significantly_lower_are_screened_out(
-    fake_network, learning, learn, costs, spread, shut
+    fake_network, schedule_with_open_gates, run_warm_up, costs, spread, screened
 ):
     network = fake_network(n_gates=3, tolerance=0.01)
     windows = torch.linspace(-1, 1, 100)
@@ -61,58 +65,57 @@ def test_features_without_which_the_loss_is_significantly_lower_are_screened_out
         loss = 2 + (torch.tensor(costs) * closed).sum() + spread * closed.sum() * windows
         return Evaluation(loss, torch.ones(100), density=1.0)
 
-    learn(learning(network, evaluate))
-    assert sorted(network.shut) == shut
-    assert network.gate.active.all()  # not for good
+    run_warm_up(schedule_with_open_gates(network, evaluate))
+    assert sorted(network.screened) == screened
+    assert network.gate.active.all()  # closed, not pruned
 
 
 @pytest.mark.parametrize(
-    ("left", "gain", "n_screened"),
+    ("loss", "gain", "n_screened"),
     [
-        (
-            0.24,
-            0.06,
-            4,
-        ),  # when learnt, after the warm-up, and twice after it is resumed
-        (0.24, 0.04, 3),  # going on brought nothing better
-        (0.26, 0.06, 2),  # most of that may be noise: phases are shorter, too
+        # Once during the warm-up, once after it, and twice after it is resumed.
+        (0.24, 0.06, 4),
+        (0.24, 0.04, 3),  # the resumed warm-up has not improved the loss
+        (0.26, 0.06, 2),  # the loss may be mostly noise; phases are shorter, too
     ],
 )
 def test_the_warm_up_is_resumed_without_screened_features_while_that_improves_a_low_loss(
-    fake_network, learning, left, gain, n_screened
+    fake_network, schedule_with_open_gates, loss, gain, n_screened
 ):
     network = fake_network(n_gates=2)
 
     def evaluate():
-        n_gains = max(0, min(len(network.shut) - 1, 1))  # the first to be shut does no good
-        loss = left * (1 - gain) ** n_gains - 0.02 * left * (~network.gate.active[1])
+        n_gains = max(
+            0, min(len(network.screened) - 1, 1)
+        )  # screening for the first time has no benefit
+        improved = loss * (1 - gain) ** n_gains - 0.02 * loss * (~network.gate.active[1])
         density = 1.0 if schedule.phase == "warm-up" else 0.1
-        return Evaluation(loss * torch.ones(2), torch.ones(2), density)
+        return Evaluation(improved * torch.ones(2), torch.ones(2), density)
 
-    schedule = learning(network, evaluate)
+    schedule = schedule_with_open_gates(network, evaluate)
     n_ramp = 0
     for _ in schedule.steps():
         n_ramp += schedule.phase == "penalty ramp"
         if schedule.phase == "path":
             break
-    assert network.shut == [1] * n_screened
-    assert schedule.warmed_up.loss == pytest.approx(left * (1 - gain if n_screened == 4 else 1))
+    assert network.screened == [1] * n_screened
+    assert schedule.warmed_up.loss == pytest.approx(loss * (1 - gain if n_screened == 4 else 1))
     assert n_ramp == 4 * 50 / 2  # half of the four evaluations before it was resumed
-    assert schedule.interval == (50 if left < 0.25 else 40)
+    assert schedule.interval == (50 if loss < 0.25 else 40)
 
 
 def test_harmful_features_are_screened_out_during_the_warm_up(schedule_of, fake_network):
-    network, shut, judged = nn.Linear(1, 1, bias=False), [], []
+    network, screened, evaluated = nn.Linear(1, 1, bias=False), [], []
     network.slow_skip_connection = lambda: None
     network.tolerance, network.gate = 0.01, type(fake_network().gate)()
     for name in ("active", "input_active"):
         network.gate.register_buffer(name, torch.ones(2, dtype=torch.bool))
-    network.gate.close_features = shut.extend
+    network.gate.close_features = screened.extend
 
     def evaluate():
         needed, harms = network.gate.active.tolist()
         if not (needed and harms):
-            judged.append(network.weight.item())
+            evaluated.append(network.weight.item())
         return Evaluation(
             0.5 + 0.1 * harms - 0.2 * needed * torch.ones(2), torch.ones(2), density=1.0
         )
@@ -127,13 +130,13 @@ def test_harmful_features_are_screened_out_during_the_warm_up(schedule_of, fake_
         make_average=partial(Average, network),
     )
     for step, _ in enumerate(schedule.steps()):
-        if shut:
+        if screened:
             break
         nn.init.constant_(network.weight, float(step))  # after this step
     assert schedule.phase == "warm-up"
-    assert shut == [1]
-    # What is judged is the averaged weights, what goes on learning is the last: with open gates.
-    assert set(judged) == {schedule.incumbent.state["weight"].item()} != {step - 1.0}
+    assert screened == [1]
+    # The averaged weights are evaluated; training continues from the last ones, with open gates.
+    assert set(evaluated) == {schedule.incumbent.state["weight"].item()} != {step - 1.0}
     assert network.weight.item() == step - 1
     assert network.gate.active.all()
 
@@ -154,7 +157,7 @@ def test_inputs_of_the_gating_network_are_pruned_by_feature_where_that_costs_not
     schedule = schedule_of(
         network,
         evaluate=evaluate,
-        # No threshold tells which is needed: all have the same sensitivity.
+        # No threshold separates the needed one: all have the same sensitivity.
         gate_usage=lambda: {
             "active": (torch.ones(1),) * 2,
             "input_active": (torch.full((3,), 0.9),) * 2,
@@ -171,11 +174,16 @@ def test_inputs_of_the_gating_network_are_pruned_by_feature_where_that_costs_not
     ("costs", "kept"),
     [
         ((0.0, 0.7, 0.0), [False, True, False]),
-        ((0.0015, 0.7, 0.001), [True, True, False]),  # together more than a hundredth of 0.2
-        ((-0.01, 0.7, 0.0025), [False, True, True]),  # alone it costs more, whatever else is closed
+        ((0.0015, 0.7, 0.001), [True, True, False]),  # together more than the tolerance, 0.002
+        (
+            (-0.01, 0.7, 0.0025),
+            [False, True, True],
+        ),  # the last one alone costs more than the tolerance
     ],
 )
-def test_features_that_are_not_needed_are_closed(fake_network, learning, costs, kept):
+def test_features_that_are_not_needed_are_pruned(
+    fake_network, schedule_with_open_gates, costs, kept
+):
     network = fake_network(n_gates=3)
 
     def evaluate():
@@ -184,8 +192,8 @@ def test_features_that_are_not_needed_are_closed(fake_network, learning, costs, 
         loss = 0.2 + (torch.tensor(costs) * ~network.gate.active).sum()
         return Evaluation(loss * torch.ones(2), torch.ones(2), density=0.5)
 
-    # No threshold tells which are needed: all gates have the same mean.
-    for _ in (schedule := learning(network, evaluate)).steps():
+    # No threshold separates the needed ones: all gates have the same mean.
+    for _ in (schedule := schedule_with_open_gates(network, evaluate)).steps():
         if schedule.phase == "refit":
             break
     assert network.gate.active.tolist() == kept
@@ -195,8 +203,8 @@ def test_features_that_are_not_needed_are_closed(fake_network, learning, costs, 
     ("cost_of_rare", "density", "pruned"),
     [(0.0, 0.4, True), (0.5, 0.4, False), (0.0, 0.6, False)],
 )
-def test_gates_used_in_few_windows_are_closed_if_that_costs_and_opens_nothing(
-    pruning, cost_of_rare, density, pruned
+def test_rarely_open_gates_are_pruned_if_neither_loss_nor_density_increases(
+    run_pruning, cost_of_rare, density, pruned
 ):
     def measure(phase, kept):
         if phase in ("warm-up", "penalty ramp"):
@@ -204,44 +212,44 @@ def test_gates_used_in_few_windows_are_closed_if_that_costs_and_opens_nothing(
         loss = 0.2 + cost_of_rare * (not kept[1]) + 0.7 * (not kept[0])
         return loss, 0.5 if kept[1] else density
 
-    schedule, kept = pruning(measure)
+    schedule, kept = run_pruning(measure)
     assert kept == [True, not pruned, False]
     assert schedule.incumbent.loss == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
-    ("cost", "left", "pruned"),
+    ("cost", "cost_after", "pruned"),
     [
-        (0.008, 0.0, True),  # more than a hundredth of the error, but that is mended
-        (0.008, 0.003, False),  # it is not
-        (0.02, 0.0, False),  # more than a hundredth of the error of predicting the mean: not tried
+        (0.008, 0.0, True),  # more than the tolerance, but the refit compensates for it
+        (0.008, 0.003, False),  # it does not
+        (0.02, 0.0, False),  # more than 1 % of the loss of the null model: not tried
     ],
 )
-def test_gates_that_cost_a_little_are_closed_if_the_refit_makes_up_for_it(
-    pruning, cost, left, pruned
+def test_gates_of_small_effect_are_pruned_if_the_refit_compensates_for_them(
+    run_pruning, cost, cost_after, pruned
 ):
     def measure(phase, kept):
         if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
         if phase == "path":
             return 0.2 + cost * (not kept[1]) + 0.7 * (not kept[0]), 0.5
-        return 0.1 + (left if phase == "pruning" else cost) * (not kept[1]), 0.5
+        return 0.1 + (cost_after if phase == "pruning" else cost) * (not kept[1]), 0.5
 
-    schedule, kept = pruning(measure)
+    schedule, kept = run_pruning(measure)
     assert kept == [True, not pruned, False]
     assert schedule.incumbent.loss == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(
-    ("cost", "left", "pruned"),
+    ("cost", "cost_after", "pruned"),
     [
         (0.009, 0.009, True),
-        (0.009, 0.011, False),  # more than a hundredth of the error of predicting the mean
+        (0.009, 0.011, False),  # more than 1 % of the loss of the null model
         (0.011, 0.0, False),  # not tried
     ],
 )
-def test_what_the_validation_set_cannot_resolve_is_decided_by_the_training_set(
-    pruning, cost, left, pruned
+def test_the_training_loss_decides_on_pruning_that_the_validation_set_cannot_resolve(
+    run_pruning, cost, cost_after, pruned
 ):
     def measure(phase, kept):
         if phase in ("warm-up", "penalty ramp"):
@@ -250,86 +258,114 @@ def test_what_the_validation_set_cannot_resolve_is_decided_by_the_training_set(
             return 0.2 + 0.008 * (not kept[1]) + 0.7 * (not kept[0]), 0.5
         return 0.1 + 0.008 * (not kept[1]) * (phase != "pruning"), 0.5
 
-    def known(phase, kept):
-        return 0.2 + (left if phase == "pruning" else cost) * (not kept[1])
+    def training_loss(phase, kept):
+        return 0.2 + (cost_after if phase == "pruning" else cost) * (not kept[1])
 
-    schedule, kept = pruning(measure, known=known)
+    schedule, kept = run_pruning(measure, training_loss=training_loss)
     assert kept == [True, not pruned, False]
     assert schedule.incumbent.loss == pytest.approx(0.1)
 
 
-def test_pruning_never_closes_all_gates(pruning):
+def test_pruning_never_closes_all_gates(run_pruning):
     def measure(phase, kept):
         if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
         return 0.2 + 0.008 * (not kept[0] and phase != "pruning"), 0.5 * kept[0]
 
-    schedule, kept = pruning(measure, used=(0.4, 0.04, 0.0))
+    schedule, kept = run_pruning(measure, mean_gates=(0.4, 0.04, 0.0))
     assert kept == [True, False, False]
     assert schedule.incumbent.density == 0.5
 
 
 @pytest.mark.parametrize(
-    ("forgotten", "settled", "density", "refitted", "used", "stays"),
+    ("static_cost", "static_loss", "static_density", "refit_loss", "mean_gate", "is_kept"),
     [
-        (0.19, 0.15, 0.5, 0.1, 0.9, False),  # much better than before: there is no other refit
-        (0.19, 0.1995, 0.5, 0.199, 0.9, False),  # as good as the other refit
+        (
+            0.19,
+            0.15,
+            0.5,
+            0.1,
+            0.9,
+            False,
+        ),  # much better than before: no refit of the dynamic gates
+        (0.19, 0.1995, 0.5, 0.199, 0.9, False),  # as good as the refit of the dynamic gates
         (0.19, 0.1995, 0.5, 0.19, 0.9, True),  # worse
-        (0.21, 0.15, 0.5, 0.05, 0.9, True),  # a quarter of what was learnt is forgotten: not tried
-        (0.19, 0.15, 4.0, 0.1, 0.9, True),  # wider than twice what was in use: there is another
-        (0.19, 0.1995, 4.0, 0.199, 0.9, True),  # and than twice what is in use in that
-        (0.19, 0.1995, 4.0, 0.199, 1.1, False),  # not than that
-        (0.19, 0.15, 4.0, 0.152, 0.9, False),  # but much better
+        (
+            0.21,
+            0.15,
+            0.5,
+            0.05,
+            0.9,
+            True,
+        ),  # static gates lose a quarter of the improvement: not tried
+        (
+            0.19,
+            0.15,
+            4.0,
+            0.1,
+            0.9,
+            True,
+        ),  # denser than twice the mean gates: dynamic gates are refit
+        (0.19, 0.1995, 4.0, 0.199, 0.9, True),  # also than twice those of that refit
+        (0.19, 0.1995, 4.0, 0.199, 1.1, False),  # not than twice those of that refit
+        (0.19, 0.15, 4.0, 0.152, 0.9, False),  # denser, but much better
     ],
 )
 def test_gates_depend_on_the_window_only_if_static_gates_do_worse(
-    pruning, forgotten, settled, density, refitted, used, stays
+    run_pruning, static_cost, static_loss, static_density, refit_loss, mean_gate, is_kept
 ):
     def measure(phase, kept):
         if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
         if phase == "path":
-            return 0.2 + forgotten * (not kept[-1]), 0.5
-        return (refitted, 0.5) if kept[-1] else (settled, density)
+            return 0.2 + static_cost * (not kept[-1]), 0.5
+        return (refit_loss, 0.5) if kept[-1] else (static_loss, static_density)
 
-    schedule, kept = pruning(measure, used=(0.9,) * 3, used_refit=(used,) * 3, has_inputs=True)
-    assert kept[-1] == stays
-    assert schedule.incumbent.loss == pytest.approx(refitted if stays else settled)
+    schedule, kept = run_pruning(
+        measure, mean_gates=(0.9,) * 3, mean_gates_refit=(mean_gate,) * 3, has_inputs=True
+    )
+    assert kept[-1] == is_kept
+    assert schedule.incumbent.loss == pytest.approx(refit_loss if is_kept else static_loss)
 
 
 @pytest.mark.parametrize(
-    ("moved", "needed", "closed"),
+    ("effects", "needed", "closed"),
     [
-        ((1.0, 0.0005, 0.001), (), (False, True, True)),  # not by a hundredth of the error, 0.002
+        ((1.0, 0.0005, 0.001), (), (False, True, True)),  # less than 1 % of the loss: 0.002
         ((1.0, 0.004, 0.001), (), (False, False, True)),
-        ((1.0, 0.0005, 0.0001), (1,), (False, False, True)),  # both are not idle together
-        ((0.0001, 0.0001, 0.0001), (), (False, False, False)),  # all: nothing would be left
+        ((1.0, 0.0005, 0.0001), (1,), (False, False, True)),  # closing both increases the loss
+        ((0.0001, 0.0001, 0.0001), (), (False, False, False)),  # all, and one must be kept
     ],
 )
 @pytest.mark.parametrize("validated", [True, False])
-def test_gates_that_do_not_change_the_prediction_are_closed_in_the_end(
-    pruning, moved, needed, closed, validated
+def test_gates_that_do_not_change_the_prediction_are_pruned_after_the_refit(
+    run_pruning, effects, needed, closed, validated
 ):
     def measure(phase, kept):
         if phase in ("warm-up", "penalty ramp"):
             return 1.0, 1.0
-        if phase == "path":  # only the refit lets go of them
+        if phase == "path":  # before the refit all are needed
             return 0.3 + 0.7 * (not all(kept)), 0.5
         return 0.2 + 0.1 * sum(not kept[gate] for gate in needed), 0.5 * any(kept)
 
-    used = (0.9, 0.9, 0.9)
-    schedule, kept = pruning(measure, used=used, moved=moved, validated=validated)
+    mean_gates = (0.9, 0.9, 0.9)
+    schedule, kept = run_pruning(
+        measure, mean_gates=mean_gates, effects=effects, validated=validated
+    )
     assert kept == [not gate for gate in closed]
     assert schedule.incumbent.loss == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("worth", "pruned"), [(0.5, True), (2.0, False)])
-def test_without_a_validation_set_gates_not_worth_their_penalty_are_closed(pruning, worth, pruned):
+@pytest.mark.parametrize(("loss_per_penalty", "pruned"), [(0.5, True), (2.0, False)])
+def test_without_a_validation_set_gates_that_reduce_the_loss_less_than_their_penalty_are_pruned(
+    run_pruning, loss_per_penalty, pruned
+):
     low, _ = penalty_range(640, validated=False)
 
     def measure(phase, kept):
-        # A gate that is open by 0.04 on average pays that fraction of the penalty.
-        return 0.2 * (1 + worth * low * 0.04 * (not kept[1]) + 5 * (not kept[0])), 1.0
+        # The penalty of a gate of mean 0.04 is 0.04 of the L0 penalty.
+        cost = loss_per_penalty * low * 0.04 * (not kept[1]) + 5 * (not kept[0])
+        return 0.2 * (1 + cost), 1.0
 
-    _, kept = pruning(measure, validated=False)
+    _, kept = run_pruning(measure, validated=False)
     assert kept == [True, not pruned, False]

@@ -1,4 +1,4 @@
-"""The same seed gives the same bits, and nobody else's random numbers are drawn."""
+"""Reproducibility: the same seed, the same bits; global random states are not used."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -28,14 +28,14 @@ def quick(**changes):
 
 
 def weights_of(model):
-    """Write the weights out, bit by bit."""
+    """Return the weights as bytes."""
     state = model.net_.module_.state_dict()
     return pickle.dumps({name: value.cpu().numpy() for name, value in state.items()})
 
 
 @MODES
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
-def test_the_same_seed_gives_the_same_bits(mode, seed):
+def test_fits_with_the_same_seed_are_identical_in_every_bit(mode, seed):
     first, second = (
         quick(attention_mode=mode, random_state=seed).fit(WINDOWS, TARGET) for _ in range(2)
     )
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_bits(mode, seed):
     assert refitted == weights_of(second)
 
 
-def test_single_precision_gives_the_same_bits_too():
+def test_fits_in_single_precision_are_identical_in_every_bit():
     X = rng.normal(size=(2500, 10, 5))
     options = {"random_state": 0, "max_epochs": 1, "batch_size": 500}
     first, second = (quick(**options).fit(X, X[:, 0, 0]) for _ in range(2))
@@ -55,17 +55,17 @@ def test_single_precision_gives_the_same_bits_too():
     assert weights_of(first) == weights_of(second)
 
 
-def test_another_seed_gives_other_weights():
+def test_weights_depend_on_the_seed():
     first, second = (quick(random_state=seed).fit(WINDOWS, TARGET) for seed in (0, 1))
     assert weights_of(first) != weights_of(second)
 
 
-def test_a_random_state_instance_is_drawn_from():
+def test_a_random_state_instance_is_advanced_by_each_fit():
     first = quick(random_state=np.random.RandomState(3)).fit(WINDOWS, TARGET)
     second = quick(random_state=np.random.RandomState(3)).fit(WINDOWS, TARGET)
     assert weights_of(first) == weights_of(second)
-    shared = np.random.RandomState(3)
-    one, other = (quick(random_state=shared).fit(WINDOWS, TARGET) for _ in range(2))
+    instance = np.random.RandomState(3)
+    one, other = (quick(random_state=instance).fit(WINDOWS, TARGET) for _ in range(2))
     assert weights_of(one) == weights_of(first)
     assert weights_of(one) != weights_of(other)
 
@@ -81,7 +81,7 @@ def global_states():
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("random_state", [0, "instance", None])
-def test_global_random_states_are_left_alone(method, random_state):
+def test_global_random_states_are_not_changed(method, random_state):
     if random_state == "instance":
         random_state = np.random.RandomState(0)
     before = global_states()
@@ -100,22 +100,22 @@ def test_global_random_states_have_no_influence():
     assert fits[0] == fits[1]
 
 
-def test_global_random_states_are_left_alone_by_a_fit_that_breaks_off():
-    class Break(Exception):
+def test_a_fit_that_fails_does_not_change_global_random_states():
+    class FitError(Exception):
         pass
 
-    class BreakOff(skorch.callbacks.Callback):
+    class Fail(skorch.callbacks.Callback):
         def on_batch_end(self, net, **kwargs):
-            raise Break
+            raise FitError
 
     before = global_states()
-    with pytest.raises(Break):
-        quick(random_state=0, callbacks=[BreakOff()]).fit(WINDOWS, TARGET)
+    with pytest.raises(FitError):
+        quick(random_state=0, callbacks=[Fail()]).fit(WINDOWS, TARGET)
     assert global_states() == before
 
 
 class WatchGlobalState(skorch.callbacks.Callback):
-    """Check after every step that torch's global generator is where it was."""
+    """Check after every step that torch's global generator has not changed."""
 
     def on_train_begin(self, net, **kwargs):
         self.before = torch.get_rng_state()
@@ -125,13 +125,13 @@ class WatchGlobalState(skorch.callbacks.Callback):
 
 
 @pytest.mark.parametrize("attention", ["bottleneck", "luong", "retain", "imv", "darnn"])
-def test_torch_s_global_generator_is_not_even_used_in_between(attention):
+def test_the_global_generator_of_torch_is_not_used_during_training(attention):
     model = quick(attention=attention, num_layers=2, callbacks=[WatchGlobalState()])
     model.fit(WINDOWS, TARGET)
 
 
 @pytest.mark.parametrize("attention", ["bottleneck", "luong", "retain", "imv", "darnn"])
-def test_fits_in_threads_find_the_bits_that_one_alone_finds(attention):
+def test_fits_in_threads_are_identical_to_a_single_fit(attention):
     model = quick(attention=attention, num_layers=2, max_epochs=6, random_state=0)
     alone = weights_of(model.fit(WINDOWS, TARGET))
 
@@ -144,7 +144,7 @@ def test_fits_in_threads_find_the_bits_that_one_alone_finds(attention):
         assert set(threads.map(fit, range(8))) == {alone}
 
 
-def test_joblib_s_threads_find_the_bits_that_one_alone_finds():
+def test_fits_in_joblib_threads_are_identical_to_single_fits():
     def fit(seed):
         return weights_of(quick(random_state=seed).fit(WINDOWS, TARGET))
 
@@ -153,7 +153,7 @@ def test_joblib_s_threads_find_the_bits_that_one_alone_finds():
     assert fits == [fit(seed) for seed in seeds]
 
 
-def test_a_fit_inside_of_a_fit_changes_none_of_its_numbers():
+def test_a_fit_within_a_fit_does_not_change_it():
     class FitAnother(skorch.callbacks.Callback):
         def on_epoch_end(self, net, **kwargs):
             quick(random_state=5, max_epochs=1).fit(WINDOWS, TARGET)
@@ -164,7 +164,7 @@ def test_a_fit_inside_of_a_fit_changes_none_of_its_numbers():
 
 
 @pytest.mark.parametrize("attention", ["bottleneck", "luong", "retain", "imv", "darnn"])
-def test_dropout_drops_in_training_and_between_layers(attention):
+def test_dropout_changes_the_training_loss(attention):
     losses = [
         quick(attention=attention, num_layers=2, dropout=dropout, random_state=0, max_epochs=1)
         .fit(WINDOWS, TARGET)
@@ -183,7 +183,7 @@ def test_the_default_dtype_of_torch_has_no_influence():
 
 @pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")  # the first rows
 @pytest.mark.parametrize("layout", ["windows", "rows"])
-def test_two_processes_find_the_bits_that_one_finds(layout):
+def test_a_search_in_two_processes_is_identical_to_one_in_one_process(layout):
     X = WINDOWS
     model = quick(random_state=0)
     if layout == "rows":

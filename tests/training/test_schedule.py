@@ -12,24 +12,26 @@ from sk_tsattn._training._evaluation import Evaluation
 from sk_tsattn._training._penalty import MAX_PENALTY
 
 
-def at_random(seed):
+def random_measure(seed):
     numbers = np.random.default_rng(seed)
     return lambda phase: (numbers.uniform(0.1, 1), numbers.uniform())
 
 
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 10**6), st.integers(0, 99))
-def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(
+def test_a_schedule_never_exceeds_its_epochs_whatever_the_losses(
     run, n_epochs, n_batches, n_samples, seed
 ):
     sizes = {"n_epochs": n_epochs, "n_batches": n_batches, "n_samples": n_samples}
-    for measure, has_inputs, alike in (
+    for measure, has_inputs, interchangeable in (
         (None, False, False),
-        (at_random(seed), False, False),
-        (at_random(seed), True, False),
-        (at_random(seed), False, True),
-        (at_random(seed), True, True),
+        (random_measure(seed), False, False),
+        (random_measure(seed), True, False),
+        (random_measure(seed), False, True),
+        (random_measure(seed), True, True),
     ):
-        schedule, record = run(measure, has_inputs=has_inputs, alike=alike, **sizes)
+        schedule, record = run(
+            measure, has_inputs=has_inputs, interchangeable=interchangeable, **sizes
+        )
         assert len(record) <= n_epochs * n_batches
         assert len(record) % n_batches == 0
         assert all(0 <= penalty <= MAX_PENALTY for _, penalty, _ in record)
@@ -52,12 +54,12 @@ def test_a_schedule_keeps_to_its_epochs_whatever_the_losses(
 @pytest.mark.parametrize(
     ("loss", "slowed_at"),
     [
-        (0.74, 1),  # a quarter of the error is gone: from the first evaluation on
-        (0.76, None),  # it is not: after the warm-up
+        (0.74, 1),  # a quarter of the loss is explained: at the first evaluation
+        (0.76, None),  # it is not: at the end of the warm-up
     ],
 )
 def test_the_skip_connection_is_slowed_once_a_quarter_of_the_loss_is_explained(
-    fake_network, learning, learn, loss, slowed_at
+    fake_network, schedule_with_open_gates, run_warm_up, loss, slowed_at
 ):
     network, phases, slowed = fake_network(), [], []
     network.slow_skip_connection = lambda: slowed.append((schedule.phase, len(phases)))
@@ -66,64 +68,69 @@ def test_the_skip_connection_is_slowed_once_a_quarter_of_the_loss_is_explained(
         phases.append(schedule.phase)
         return Evaluation(torch.full((2,), loss), torch.ones(2), density=1.0)
 
-    schedule = learning(network, evaluate)
-    learn(schedule)
+    schedule = schedule_with_open_gates(network, evaluate)
+    run_warm_up(schedule)
     assert slowed[0] == ("warm-up", slowed_at or phases.count("warm-up"))
 
 
 @pytest.mark.parametrize(
-    ("losses", "learnt"),
+    ("losses", "lowest"),
     [
-        ([0.99, *[1.3] * 5, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.5),  # falls at the seventh
-        ([0.99, *[1.3] * 6, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.99),  # does not
-        ([0.70, *[1.3] * 2, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.7),  # was learnt before
+        ([0.99, *[1.3] * 5, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.5),  # falls when patience ends
+        ([0.99, *[1.3] * 6, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.99),  # does not fall yet
+        (
+            [0.70, *[1.3] * 2, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99],
+            0.7,
+        ),  # a quarter is explained at once
     ],
 )
-def test_the_warm_up_goes_on_while_the_loss_falls_and_nothing_is_learnt_yet(run, losses, learnt):
+def test_the_warm_up_continues_while_the_loss_falls_until_a_quarter_of_it_is_explained(
+    run, losses, lowest
+):
     path = iter(losses)
-    while_learning = []
+    warm_up_losses = []
 
     def measure(phase):
         if phase == "warm-up":
-            while_learning.append(next(path))
-        return while_learning[-1], 1.0
+            warm_up_losses.append(next(path))
+        return warm_up_losses[-1], 1.0
 
     run(measure, n_epochs=200)
-    assert min(while_learning) == learnt
+    assert min(warm_up_losses) == lowest
 
 
-@pytest.mark.parametrize(("first", "ends_with"), [(0.99, 0), (1.0, -1)])  # the mean has 1
+@pytest.mark.parametrize(("first", "ends_with"), [(0.99, 0), (1.0, -1)])  # the null model has 1
 def test_the_warm_up_ends_with_its_last_evaluation_if_none_is_better_than_the_null_model(
     run, first, ends_with
 ):
-    while_learning = []
+    warm_up_losses = []
 
     def measure(phase):
         if phase == "warm-up":
-            while_learning.append(1.3 if while_learning else first)
-        return while_learning[-1], 1.0
+            warm_up_losses.append(1.3 if warm_up_losses else first)
+        return warm_up_losses[-1], 1.0
 
     schedule, record = run(measure)
     steps = [step for step, (phase, _, _) in enumerate(record, start=1) if phase == "warm-up"]
-    assert len(while_learning) > 1
-    assert schedule.warmed_up.loss == pytest.approx(while_learning[ends_with])
-    assert schedule.warmed_up.step == (steps[-1] if ends_with else steps[-1] // len(while_learning))
+    assert len(warm_up_losses) > 1
+    assert schedule.warmed_up.loss == pytest.approx(warm_up_losses[ends_with])
+    assert schedule.warmed_up.step == (steps[-1] if ends_with else steps[-1] // len(warm_up_losses))
 
 
-@pytest.mark.parametrize(("linear", "n_evaluations"), [(1.0, 4), (0.6, 6), (0.01, 9)])
-def test_the_warm_up_ends_once_the_loss_is_small_beside_that_of_a_linear_model(
-    run, linear, n_evaluations
+@pytest.mark.parametrize(("linear_loss", "n_evaluations"), [(1.0, 4), (0.6, 6), (0.01, 9)])
+def test_the_warm_up_ends_once_the_loss_is_a_small_fraction_of_that_of_a_linear_model(
+    run, linear_loss, n_evaluations
 ):
     path = iter([0.9, 0.5, 0.1, 0.019, 0.015, 0.0119, 0.01, 0.005, 0.0001])
-    while_learning = []
+    warm_up_losses = []
 
     def measure(phase):
         if phase == "warm-up":
-            while_learning.append(next(path))
-        return while_learning[-1], 1.0
+            warm_up_losses.append(next(path))
+        return warm_up_losses[-1], 1.0
 
-    run(measure, n_epochs=200, linear=linear)
-    assert len(while_learning) == n_evaluations
+    run(measure, n_epochs=200, linear_loss=linear_loss)
+    assert len(warm_up_losses) == n_evaluations
 
 
 @pytest.mark.parametrize(("loss", "times"), [(0.24, 2), (0.26, 1)])
@@ -177,11 +184,11 @@ def test_closed_gates_are_not_refitted(run):
     ("refit", "loss", "density"),
     [
         ((0.19, 0.5, 0.01), 0.19, 0.5),
-        ((0.3, 0.5, 0.01), 0.2, 0.5),  # worse than what was chosen
-        ((0.1, 0.6, 0.01), 0.1, 0.6),  # wider, surely better, and by much
-        ((0.1, 0.6, 1.0), 0.1, 0.5),  # wider, and better by less than an error
-        ((0.199, 0.6, 0.01), 0.199, 0.5),  # wider, and hardly better
-        ((0.201, 0.6, 1.0), 0.201, 0.5),  # as good as before
+        ((0.3, 0.5, 0.01), 0.2, 0.5),  # worse than the incumbent
+        ((0.1, 0.6, 0.01), 0.1, 0.6),  # denser, and significantly better by more than the tolerance
+        ((0.1, 0.6, 1.0), 0.1, 0.5),  # denser, and better by less than a standard error
+        ((0.199, 0.6, 0.01), 0.199, 0.5),  # denser, and better by less than the tolerance
+        ((0.201, 0.6, 1.0), 0.201, 0.5),  # not significantly worse
     ],
 )
 def test_gates_reopen_in_the_refit_only_if_that_is_significantly_better(run, refit, loss, density):

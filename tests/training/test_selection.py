@@ -1,4 +1,4 @@
-"""Which evaluation of a training is selected."""
+"""Selection: which evaluation of a training becomes the incumbent."""
 
 import pytest
 
@@ -17,74 +17,117 @@ def test_the_sparsest_candidate_within_the_tolerance_is_selected(run, tolerance,
 
 
 @pytest.mark.parametrize(
-    ("learnt", "rising", "falling", "chosen"),
+    ("warm_up_loss", "ramp", "path", "chosen"),
     [
-        (0.6, (0.2, 0.5), (0.3, 0.1), 0.5),  # much worse, however sparse
+        (0.6, (0.2, 0.5), (0.3, 0.1), 0.5),  # much worse, though sparser
         (0.6, (0.2, 0.5), (0.201, 0.1), 0.1),
         (0.6, (0.2, 0.5), (0.1, 0.9), 0.9),
-        (0.6, (0.2, 2.0, 0.0233), (0.21, 1.5), 1.5),  # worse by 1.6 standard errors: by chance
-        (0.6, (0.2, 2.0, 0.0185), (0.21, 1.5), 2.0),  # by 2.5
-        (0.6, (0.2, 1.5, 0.0233), (0.21, 2.0), 1.5),  # what is less open need not be surely better
-        (0.24, (0.2, 2.0, 0.0233), (0.21, 1.5), 2.0),  # where little is left, one will do
-        (0.24, (0.2, 2.0, 0.05), (0.21, 1.5), 1.5),  # half a one will not
+        (
+            0.6,
+            (0.2, 2.0, 0.0233),
+            (0.21, 1.5),
+            1.5,
+        ),  # worse by 1.6 standard errors: not significant
+        (0.6, (0.2, 2.0, 0.0185), (0.21, 1.5), 2.0),  # by 2.5 standard errors
+        (
+            0.6,
+            (0.2, 1.5, 0.0233),
+            (0.21, 2.0),
+            1.5,
+        ),  # a sparser candidate need not be significantly better
+        (0.24, (0.2, 2.0, 0.0233), (0.21, 1.5), 2.0),  # at a low loss, one standard error suffices
+        (0.24, (0.2, 2.0, 0.05), (0.21, 1.5), 1.5),  # half a standard error does not
     ],
 )
-def test_candidates_of_the_ramp_and_of_the_path_compete(run, learnt, rising, falling, chosen):
-    phases = {"warm-up": (learnt, 1.0), "penalty ramp": rising, "path": falling}
+def test_candidates_of_the_ramp_and_of_the_path_compete(run, warm_up_loss, ramp, path, chosen):
+    phases = {"warm-up": (warm_up_loss, 1.0), "penalty ramp": ramp, "path": path}
     schedule, _ = run(lambda phase: phases.get(phase, (0.5, 1.0)), n_epochs=200)
     assert schedule.incumbent.density == chosen
 
 
 @pytest.mark.parametrize(
-    ("rising", "falling", "chosen"),
+    ("ramp", "path", "chosen"),
     [
-        ((0.9, 2.0, 0.4), (1.0, 0.0), 0.0),  # by chance
-        ((0.9, 2.0, 0.095), (1.0, 0.0), 0.0),  # by 2.5 standard errors: by chance, of several
+        ((0.9, 2.0, 0.4), (1.0, 0.0), 0.0),  # not significant
+        (
+            (0.9, 2.0, 0.095),
+            (1.0, 0.0),
+            0.0,
+        ),  # by 2.5 standard errors: not significant among several
         ((0.9, 2.0, 0.01), (1.0, 0.0), 2.0),
-        ((0.9, 2.0, 0.4), (1.0, 2.5), 2.0),  # gates were open throughout
-        ((0.9, 0.5, 0.4), (1.0, 0.0), 0.5),  # next to nothing is open there too
+        ((0.9, 2.0, 0.4), (1.0, 2.5), 2.0),  # there is no candidate with closed gates
+        ((0.9, 0.5, 0.4), (1.0, 0.0), 0.5),  # both count as closed
     ],
 )
 def test_a_candidate_of_the_ramp_must_be_significantly_better_than_closed_gates(
-    run, rising, falling, chosen
+    run, ramp, path, chosen
 ):
-    phases = {"warm-up": (1.0, 3.0), "penalty ramp": rising, "path": falling}
+    phases = {"warm-up": (1.0, 3.0), "penalty ramp": ramp, "path": path}
     schedule, _ = run(lambda phase: phases.get(phase, (2.0, 3.0)), n_epochs=200)
     assert schedule.incumbent.density == chosen
 
 
 @pytest.mark.parametrize(
-    ("learnt", "rising", "of_training", "refit", "fair", "is_tried", "chosen"),
+    (
+        "warm_up_loss",
+        "ramp",
+        "dense_training_loss",
+        "refit_loss",
+        "incumbent_refit_loss",
+        "is_tried",
+        "chosen",
+    ),
     [
-        (0.6, (0.2, 2.0, 0.0233), 0.9, 0.15, 0.21, True, 2.0),  # by 1.6 standard errors, and then
-        (0.6, (0.2, 2.0, 0.0233), 0.9, 0.195, 0.21, True, 1.5),  # not surely then
-        (0.6, (0.2, 2.0, 0.0233), 0.9, 0.15, 0.15, True, 1.5),  # what was chosen is mended, too
+        (
+            0.6,
+            (0.2, 2.0, 0.0233),
+            0.9,
+            0.15,
+            0.21,
+            True,
+            2.0,
+        ),  # better by 1.6 standard errors, and after the refit
+        (0.6, (0.2, 2.0, 0.0233), 0.9, 0.195, 0.21, True, 1.5),  # not significantly after the refit
+        (
+            0.6,
+            (0.2, 2.0, 0.0233),
+            0.9,
+            0.15,
+            0.15,
+            True,
+            1.5,
+        ),  # the refit improves the incumbent as much
         (0.6, (0.2, 2.0, 0.0233), 1.009, 0.15, 0.21, True, 2.0),
-        # By a hundredth of the error of predicting the mean worse at the training windows.
+        # On the training set worse by more than 1 % of the loss of the null model.
         (0.6, (0.2, 2.0, 0.0233), 1.011, 0.15, 0.21, True, 1.5),
         (0.6, (0.2, 2.0, 0.05), 0.9, 0.15, 0.21, True, 2.0),  # better by half a standard error
         (0.6, (0.209, 2.0, 0.0233), 0.9, 0.15, 0.21, False, 1.5),  # by less than the tolerance
-        (0.2, (0.6, 1.0), 0.9, 0.15, 0.21, True, 2.0),  # what learning ended with
-        (0.24, (0.2, 2.0, 0.05), 0.9, 0.195, 0.21, True, 2.0),  # surely enough if little is left
+        (0.2, (0.6, 1.0), 0.9, 0.15, 0.21, True, 2.0),  # the candidate of the warm-up
+        (0.24, (0.2, 2.0, 0.05), 0.9, 0.195, 0.21, True, 2.0),  # significant enough at a low loss
     ],
 )
 def test_a_promising_candidate_is_refit_and_kept_if_it_is_then_significantly_better(
-    run, learnt, rising, of_training, refit, fair, is_tried, chosen
+    run,
+    warm_up_loss,
+    ramp,
+    dense_training_loss,
+    refit_loss,
+    incumbent_refit_loss,
+    is_tried,
+    chosen,
 ):
-    judged = []
+    densities = []
 
-    def known(density):
-        judged.append(density)
-        return of_training if density == 2 else 1.0
+    def training_loss(density):
+        densities.append(density)
+        return dense_training_loss if density == 2 else 1.0
 
     def measure(phase):
-        if (
-            phase == "candidate refit" and judged[-1] == 2
-        ):  # the incumbent, refit after the candidate
-            return fair, 1.5
-        phases = {"warm-up": (learnt, 2.0), "penalty ramp": rising, "path": (0.21, 1.5)}
-        return {**phases, "candidate refit": (refit, 2.0, 0.03)}.get(phase, (0.5, 1.0))
+        if phase == "candidate refit" and densities[-1] == 2:  # the incumbent is refit second
+            return incumbent_refit_loss, 1.5
+        phases = {"warm-up": (warm_up_loss, 2.0), "penalty ramp": ramp, "path": (0.21, 1.5)}
+        return {**phases, "candidate refit": (refit_loss, 2.0, 0.03)}.get(phase, (0.5, 1.0))
 
-    schedule, record = run(measure, n_epochs=200, known=known)
+    schedule, record = run(measure, n_epochs=200, training_loss=training_loss)
     assert any(phase == "candidate refit" for phase, _, _ in record) == is_tried
     assert schedule.incumbent.density == chosen

@@ -32,14 +32,14 @@ def quick(**changes):
 # ------------------------------------------------------------------------------ progress
 
 
-def test_verbose_1_draws_one_bar_on_stderr(capsys):
+def test_verbose_1_shows_one_progress_bar_on_stderr(capsys):
     quick(verbose=1).fit(WINDOWS, TARGET)
     out, err = capsys.readouterr()
     assert out == ""
     assert "AttentionLSTMRegressor: 100%" in err
     assert "3/3" in err
     assert "train_loss=" in err
-    assert err.count("\n") == 1  # one line, drawn over and over
+    assert err.count("\n") == 1  # one line, updated in place
 
 
 def test_verbose_1_shows_the_validation_loss(capsys):
@@ -48,7 +48,7 @@ def test_verbose_1_shows_the_validation_loss(capsys):
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_verbose_0_says_nothing(capsys, early_stopping):
+def test_verbose_0_prints_nothing(capsys, early_stopping):
     model = quick(early_stopping=early_stopping, max_epochs=30, n_iter_no_change=2)
     model.fit(WINDOWS, TARGET).predict(WINDOWS)
     assert capsys.readouterr() == ("", "")
@@ -67,17 +67,17 @@ def test_verbose_2_prints_a_line_per_epoch(capsys):
 
 
 class Recorder(skorch.callbacks.Callback):
-    """Keep state on itself and mark the net's history."""
+    """A callback with state, which adds a column to the history of the net."""
 
     def __init__(self):
-        self.seen = []
+        self.epochs = []
 
     def on_epoch_end(self, net, **kwargs):
-        self.seen = [*self.seen, net.history[-1, "epoch"]]
-        net.history.record("recorded", len(self.seen))
+        self.epochs = [*self.epochs, net.history[-1, "epoch"]]
+        net.history.record("recorded", len(self.epochs))
 
 
-def test_callbacks_watch_the_training_and_are_not_changed():
+def test_callbacks_are_called_during_training_and_are_not_changed():
     recorder = Recorder()
     before = copy.deepcopy(vars(recorder))
     callbacks = [recorder]
@@ -90,7 +90,7 @@ def test_callbacks_watch_the_training_and_are_not_changed():
     assert named.net_.history[:, "recorded"] == [1, 2, 3]
 
 
-def test_the_optimizer_is_chosen_with_net_params():
+def test_net_params_set_the_optimizer():
     adam = quick().fit(WINDOWS, TARGET)
     sgd = quick(net_params={"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9}, lr=0.05).fit(
         WINDOWS, TARGET
@@ -102,19 +102,19 @@ def test_the_optimizer_is_chosen_with_net_params():
     assert not np.allclose(adam.predict(WINDOWS), sgd.predict(WINDOWS))
 
 
-def test_weight_decay_reaches_the_optimizer_and_defaults_to_none():
+def test_weight_decay_is_passed_to_the_optimizer():
     for weight_decay in (0.0, 0.3):
         model = quick(weight_decay=weight_decay).fit(WINDOWS, TARGET)
         assert model.net_.optimizer_.param_groups[0]["weight_decay"] == weight_decay
-    heavy, free = (
+    decayed, undecayed = (
         quick(weight_decay=w, max_epochs=40, lr=0.02).fit(WINDOWS, TARGET) for w in (5.0, 0.0)
     )
-    assert heavy.predict(WINDOWS).std() < 0.5 * free.predict(WINDOWS).std()
+    assert decayed.predict(WINDOWS).std() < 0.5 * undecayed.predict(WINDOWS).std()
 
 
-def test_the_loss_is_chosen_with_net_params():
+def test_net_params_set_the_loss():
     y = TARGET.copy()
-    y[0] = 1000  # an outlier, which the squared error chases
+    y[0] = 1000  # an outlier, which dominates the squared error
     huber = quick(
         net_params={"criterion": torch.nn.HuberLoss, "criterion__delta": 0.01}, max_epochs=1
     ).fit(WINDOWS, y)
@@ -123,18 +123,18 @@ def test_the_loss_is_chosen_with_net_params():
     assert squared.history_.train_loss[0] > 0.5
 
 
-def test_gradients_are_clipped_with_net_params():
+def test_a_callback_clips_gradients():
     model = quick(
         callbacks=[skorch.callbacks.GradientNormClipping(1e-6)],
         net_params={"optimizer": torch.optim.SGD},
         lr=1.0,
     ).fit(WINDOWS, TARGET)
     loss = model.history_.train_loss
-    assert loss[2] == pytest.approx(loss[0], rel=1e-4)  # hardly a step was taken
+    assert loss[2] == pytest.approx(loss[0], rel=1e-4)  # the steps are negligible
 
 
 @pytest.mark.parametrize("option", RESERVED)
-def test_options_that_are_parameters_are_told_which(option):
+def test_an_option_that_is_a_parameter_is_an_error_that_names_the_parameter(option):
     with pytest.raises(ValueError, match=f"net_params.*{option}") as caught:
         quick(net_params={option: None}).fit(WINDOWS, TARGET)
     for parameter in filter(None, [RESERVED[option]]):
@@ -142,12 +142,12 @@ def test_options_that_are_parameters_are_told_which(option):
 
 
 @pytest.mark.parametrize("option", ["learning_rate", "module__hidden_size", "callback"])
-def test_unknown_options_of_skorch_are_refused(option):
+def test_an_unknown_option_of_skorch_is_an_error(option):
     with pytest.raises(ValueError, match=f"net_params.*{option}"):
         quick(net_params={option: 1}).fit(WINDOWS, TARGET)
 
 
-def test_a_skorch_net_is_held_and_can_be_used():
+def test_net_is_a_skorch_net_with_the_predictions_of_the_estimator():
     model = quick(device="cpu").fit(WINDOWS, TARGET)
     assert isinstance(model.net_, skorch.NeuralNet)
     scaled = (WINDOWS - WINDOWS.mean(axis=(0, 1))) / WINDOWS.std(axis=(0, 1))
@@ -158,7 +158,7 @@ def test_a_skorch_net_is_held_and_can_be_used():
 
 @pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")  # the first rows
 @pytest.mark.parametrize("lookback", [None, 4], ids=["windows", "rows"])
-def test_batches_are_cut_whole_and_never_sample_by_sample(lookback, monkeypatch):
+def test_windows_are_cut_by_batch_and_not_by_sample(lookback, monkeypatch):
     sizes = []
     take = Windows.take
 
@@ -171,14 +171,14 @@ def test_batches_are_cut_whole_and_never_sample_by_sample(lookback, monkeypatch)
     model = quick(lookback=lookback, batch_size=25, max_epochs=2, attention_mode=None)
     model.fit(X, TARGET)
     n_windows = N if lookback is None else N - lookback + 1
-    # The last is the check that the fit is better than predicting the mean.
+    # The last one compares the fit with the null model.
     assert sizes == [*2 * [25, 25, n_windows - 50], n_windows]
     sizes.clear()
     model.predict(np.concatenate([X] * 20))
     assert sizes == [512, 512, 20 * N - 1024]
 
 
-def test_the_order_of_batches_can_be_fixed(monkeypatch):
+def test_shuffling_of_batches_can_be_turned_off(monkeypatch):
     orders = []
     targets = WindowDataset.targets
 
@@ -214,7 +214,7 @@ SGD = {"optimizer": torch.optim.SGD}
     ],
     ids=lambda options: ",".join(map(str, options)),
 )
-def test_options_of_skorch_work(attention, net_params):
+def test_valid_options_of_skorch_are_accepted(attention, net_params):
     model = quick(attention=attention, net_params=net_params).fit(WINDOWS, TARGET)
     assert np.isfinite(model.predict(WINDOWS)).all()
 
@@ -250,7 +250,7 @@ def test_options_of_skorch_work(attention, net_params):
     ],
     ids=lambda options: ",".join(map(str, options)),
 )
-def test_every_wrong_option_is_one_error_that_names_it_and_changes_nothing(net_params):
+def test_a_wrong_option_is_an_error_that_names_it_and_changes_nothing(net_params):
     model = quick().fit(WINDOWS, TARGET)
     before = model.predict(WINDOWS)
     option = list(net_params)[-1]
@@ -260,7 +260,7 @@ def test_every_wrong_option_is_one_error_that_names_it_and_changes_nothing(net_p
 
 
 class Writer:
-    """As much of a TensorBoard writer as skorch's callback uses: numbers alone are taken."""
+    """The interface of a TensorBoard writer that skorch uses; it accepts numbers only."""
 
     def __init__(self):
         self.scalars = {}
@@ -273,7 +273,7 @@ class Writer:
 
 
 class Client:
-    """As much of an MLflow client as skorch's callback uses: numbers alone are taken."""
+    """The interface of an MLflow client that skorch uses; it accepts numbers only."""
 
     def __init__(self):
         self.metrics = {}
@@ -289,7 +289,7 @@ class Client:
 
 
 @pytest.mark.parametrize("attention", ["bottleneck", "luong"])
-def test_loggers_of_skorch_take_the_history(attention):
+def test_loggers_of_skorch_log_the_history(attention):
     writer, client = Writer(), Client()
     run = SimpleNamespace(info=SimpleNamespace(run_id=1))
     loggers = [
@@ -346,6 +346,6 @@ def test_callbacks_that_monitor_the_validation_loss_need_a_validation_set(
     ],
     ids=lambda callback: type(callback).__name__,
 )
-def test_callbacks_that_cannot_work_are_refused_by_name(callback):
+def test_an_unsupported_callback_is_an_error_that_names_it(callback):
     with pytest.raises(ValueError, match=rf"callback.*{type(callback).__name__}|callbacks.*Early"):
         quick(callbacks=[callback]).fit(WINDOWS, TARGET)

@@ -1,6 +1,6 @@
 """Training: sample weights, standardisation, the best epoch, resumed training, history_.
 
-Of mechanisms whose gates have no penalty; how those are trained is in ``test_bottleneck_fit.py``.
+Of mechanisms without a penalty on gates; for those with one see ``test_bottleneck_fit.py``.
 """
 
 import copy
@@ -25,7 +25,7 @@ rng = np.random.default_rng(0)
 WINDOWS = rng.normal(size=(N, T, F))
 ROWS = rng.normal(size=(N, F))
 TARGET = WINDOWS[:, 2, 1] + 0.1 * rng.normal(size=N)
-# The first rows have short windows, as is meant.
+# The first rows have short windows; that is intended.
 SHORT_WINDOWS = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 MODES = pytest.mark.parametrize("mode", [None, *ATTENTION_MODES])
 
@@ -54,7 +54,7 @@ def test_a_weight_of_k_equals_k_copies(mode, standardize):
             np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-6)
 
 
-def test_a_weight_of_zero_is_a_removal():
+def test_a_weight_of_zero_equals_removal():
     keep = rng.random(N) < 0.6
     y = np.where(keep, TARGET, 1e9)
     X = np.where(keep[:, None, None], WINDOWS, 1e6)
@@ -64,7 +64,7 @@ def test_a_weight_of_zero_is_a_removal():
 
 
 @SHORT_WINDOWS
-def test_a_row_of_weight_zero_is_still_history():
+def test_a_row_of_weight_zero_remains_in_the_history_of_others():
     weight = np.r_[np.zeros(30), np.ones(30)]
     model = quick(lookback=4).fit(ROWS, TARGET, sample_weight=weight)
     X, y, _ = make_windows(ROWS, TARGET, lookback=4, horizon="nowcast")
@@ -82,9 +82,9 @@ def test_only_the_ratio_of_weights_matters():
     np.testing.assert_allclose(plain.predict(WINDOWS), equal.predict(WINDOWS), rtol=1e-9)
 
 
-def test_heavy_samples_are_learnt_better():
+def test_the_prediction_of_a_constant_input_is_the_weighted_mean():
     y = np.where(np.arange(N) % 2, 1.0, -1.0)
-    X = np.ones((N, 2, 1))  # nothing to tell them apart by: the prediction is a weighted mean
+    X = np.ones((N, 2, 1))  # the best prediction is the weighted mean of y
     weight = np.where(np.arange(N) % 2, 3.0, 1.0)
     model = quick(max_epochs=60, lr=0.05).fit(X, y, sample_weight=weight)
     np.testing.assert_allclose(model.predict(X), 0.5, atol=0.05)
@@ -93,32 +93,34 @@ def test_heavy_samples_are_learnt_better():
 # ------------------------------------------------------------------------------ standardisation
 
 
-def poisoned_end(array):
-    """Replace what becomes the validation set (the newest 10 %) by something absurd."""
+def with_extreme_end(array):
+    """Replace what becomes the validation set (the newest 10 %) by extreme values."""
     array = array.copy()
     array[-N // 10 :] = 1e4
     return array
 
 
-def test_statistics_are_those_of_the_training_set_alone():
+def test_scaling_is_fitted_to_the_training_set_alone():
     options = {"early_stopping": True, "validation_fraction": 0.1}
     clean = quick(**options, max_epochs=1).fit(WINDOWS, TARGET)
-    poisoned = quick(**options, max_epochs=1).fit(poisoned_end(WINDOWS), poisoned_end(TARGET))
-    np.testing.assert_array_equal(clean.predict(WINDOWS), poisoned.predict(WINDOWS))
-    assert clean.history_.train_loss[0] == poisoned.history_.train_loss[0]
-    assert clean.history_.valid_loss[0] != poisoned.history_.valid_loss[0]
+    extreme = quick(**options, max_epochs=1).fit(
+        with_extreme_end(WINDOWS), with_extreme_end(TARGET)
+    )
+    np.testing.assert_array_equal(clean.predict(WINDOWS), extreme.predict(WINDOWS))
+    assert clean.history_.train_loss[0] == extreme.history_.train_loss[0]
+    assert clean.history_.valid_loss[0] != extreme.history_.valid_loss[0]
 
 
 @SHORT_WINDOWS
-def test_statistics_of_rows_are_those_of_the_training_set_alone():
+def test_scaling_of_rows_is_fitted_to_the_training_set_alone():
     options = {"early_stopping": True, "max_epochs": 1, "lookback": 4, "validation_fraction": 0.1}
     clean = quick(**options).fit(ROWS, TARGET)
-    poisoned = quick(**options).fit(poisoned_end(ROWS), poisoned_end(TARGET))
-    np.testing.assert_array_equal(clean.predict(ROWS), poisoned.predict(ROWS))
+    extreme = quick(**options).fit(with_extreme_end(ROWS), with_extreme_end(TARGET))
+    np.testing.assert_array_equal(clean.predict(ROWS), extreme.predict(ROWS))
 
 
 @pytest.mark.parametrize("n_rows", [30, 5000])
-def test_constant_columns_survive(n_rows):
+def test_constant_columns_have_finite_predictions(n_rows):
     X = rng.normal(size=(n_rows, 2, 2))
     constant = np.concatenate([X, np.full((n_rows, 2, 1), 0.1)], axis=2)
     y = np.column_stack([X[:, 0, 0], np.full(n_rows, 1 / 3)])
@@ -126,13 +128,13 @@ def test_constant_columns_survive(n_rows):
     prediction = model.predict(constant)
     assert np.isfinite(prediction).all()
     np.testing.assert_allclose(prediction[:, 1], 1 / 3, atol=0.5)
-    # A little change of what was constant stays a little change.
+    # A small change of a constant feature has a small effect.
     moved = constant.copy()
     moved[..., 2] += 1e-9
     np.testing.assert_allclose(model.predict(moved), prediction, atol=1e-6)
 
 
-def test_statistics_respect_weights():
+def test_scaling_is_weighted():
     X, y = WINDOWS.copy(), TARGET.copy()
     X[:30], y[:30] = X[:30] + 100, y[:30] + 100
     weight = np.r_[np.full(30, 1e-12), np.ones(30)]
@@ -147,14 +149,14 @@ def test_standardize_can_be_turned_off():
         raw = quick(standardize=False, max_epochs=1, lr=1e-12).fit(X, y)
     error = mean_squared_error(y, raw.predict(X))
     assert raw.history_.train_loss[0] == pytest.approx(error, rel=1e-6)
-    assert error > 10  # the mean of y is not given
+    assert error > 10  # the network has not fitted the mean of y
 
 
 # ------------------------------------------------------------------------------ best epoch
 
 
 def overfitting(**changes):
-    """Learn a little and then noise, so that the best epoch is neither the first nor the last."""
+    """Fit signal and then noise, so that the best epoch is neither the first nor the last."""
     noise = np.random.default_rng(1)
     X = noise.normal(size=(60, 4, 3))
     y = X[:, -1, 0] + noise.normal(size=60)
@@ -186,7 +188,7 @@ def test_attention_is_that_of_the_restored_epoch():
     np.testing.assert_allclose(model.attention_, model.attention_weights(X[:48]).cell.mean(axis=0))
 
 
-def test_without_early_stopping_the_last_epoch_stands():
+def test_without_early_stopping_the_last_epoch_is_kept():
     model = quick(max_epochs=7).fit(WINDOWS, TARGET)
     assert model.n_iter_ == len(model.history_) == 7
     assert "valid_loss" not in model.history_
@@ -202,7 +204,7 @@ def test_fit_writes_no_files(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("n_epochs", [1, "best", 30])
-def test_the_best_epoch_is_restored_where_a_callback_stops_the_training(n_epochs):
+def test_the_best_epoch_is_restored_if_a_callback_stops_training(n_epochs):
     if n_epochs == "best":
         n_epochs = overfitting()[0].n_iter_
         assert n_epochs > 1
@@ -233,8 +235,8 @@ def test_history_has_a_row_per_epoch():
     assert np.isfinite(history.to_numpy()).all()
 
 
-def test_a_loss_of_one_is_that_of_predicting_the_mean():
-    # Hardly a step is taken, and the head's output is small before training.
+def test_a_loss_of_one_is_that_of_the_null_model():
+    # The steps are negligible, and the initial output of the head is small.
     y = rng.normal(100, 5, size=(N, 2))
     model = quick(max_epochs=1, lr=1e-12, attention_mode=None).fit(WINDOWS, y)
     error = ((model.predict(WINDOWS) - y) ** 2).mean(axis=0) / y.var(axis=0)
@@ -242,13 +244,13 @@ def test_a_loss_of_one_is_that_of_predicting_the_mean():
     assert model.history_.train_loss[0] == pytest.approx(1, abs=0.4)
 
 
-def test_the_learning_rate_of_a_schedule_is_on_record():
+def test_history_has_the_learning_rate_of_each_epoch():
     halved = skorch.callbacks.LRScheduler("StepLR", step_size=1, gamma=0.5)
     model = quick(callbacks=[halved], lr=0.08).fit(WINDOWS, TARGET)
     np.testing.assert_allclose(model.history_.lr, [0.08, 0.04, 0.02])
 
 
-def test_the_mean_loss_of_an_epoch_counts_every_window_alike():
+def test_the_loss_of_an_epoch_is_the_mean_over_its_windows():
     # 60 windows in batches of 25: the last batch has 10.
     model = quick(batch_size=25, lr=1e-12, max_epochs=1).fit(WINDOWS, TARGET)
     error = mean_squared_error(TARGET, model.predict(WINDOWS)) / TARGET.var()
@@ -269,7 +271,7 @@ def test_partial_fit_trains_one_more_epoch():
     assert model.history_.train_loss.is_monotonic_decreasing
 
 
-def test_partial_fit_keeps_the_first_scaling_and_takes_new_data():
+def test_partial_fit_keeps_the_first_scaling_and_accepts_new_data():
     model = quick().partial_fit(WINDOWS, TARGET)
     X, y = 3 + WINDOWS[:7], 100 + TARGET[:7]
     model.partial_fit(X, y, sample_weight=np.ones(7))
@@ -281,21 +283,21 @@ def test_partial_fit_keeps_the_first_scaling_and_takes_new_data():
     pd.testing.assert_frame_equal(rows.context_, frame[-3:])
 
 
-def test_partial_fit_goes_on_after_fit():
+def test_partial_fit_continues_after_fit():
     model = quick(max_epochs=4).fit(WINDOWS, TARGET)
     model.partial_fit(WINDOWS, TARGET)
     assert model.n_iter_ == len(model.history_) == 5
     assert model.history_.train_loss[4] < model.history_.train_loss[3]
 
 
-def test_fit_starts_anew_without_warm_start():
+def test_fit_without_warm_start_trains_from_scratch():
     fresh = quick().fit(WINDOWS, TARGET)
     used = quick().fit(ROWS, TARGET).partial_fit(ROWS, TARGET).fit(WINDOWS, TARGET)
     assert used.n_iter_ == len(used.history_) == 3
     np.testing.assert_array_equal(used.predict(WINDOWS), fresh.predict(WINDOWS))
 
 
-def test_warm_start_goes_on_where_fit_stopped():
+def test_warm_start_continues_where_fit_stopped():
     whole = quick(max_epochs=10, batch_size=N).fit(WINDOWS, TARGET)
     halves = quick(max_epochs=5, batch_size=N, warm_start=True).fit(WINDOWS, TARGET)
     assert halves.n_iter_ == 5
@@ -305,13 +307,13 @@ def test_warm_start_goes_on_where_fit_stopped():
     np.testing.assert_allclose(halves.predict(WINDOWS), whole.predict(WINDOWS), rtol=1e-6)
 
 
-def test_warm_start_may_train_for_another_number_of_epochs():
+def test_warm_start_uses_the_current_number_of_epochs():
     model = quick(max_epochs=2, warm_start=True).fit(WINDOWS, TARGET)
     model.set_params(max_epochs=6).fit(WINDOWS, TARGET)
     assert model.n_iter_ == len(model.history_) == 8
 
 
-def test_warm_start_draws_batches_in_a_new_order(monkeypatch):
+def test_warm_start_shuffles_batches_anew(monkeypatch):
     orders = []
     targets = WindowDataset.targets
 
@@ -349,7 +351,7 @@ def test_warm_start_with_early_stopping_restores_the_best_epoch_of_the_new_ones(
     ids=["steps", "features", "outputs", "axes of y"],
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_training_does_not_go_on_with_other_shapes(method, X, y, message):
+def test_warm_start_with_another_shape_is_an_error_and_changes_nothing(method, X, y, message):
     model = quick(warm_start=True).fit(WINDOWS, TARGET)
     before = model.predict(WINDOWS)
     with pytest.raises(ValueError, match=message):
@@ -357,11 +359,11 @@ def test_training_does_not_go_on_with_other_shapes(method, X, y, message):
     np.testing.assert_array_equal(model.predict(WINDOWS), before)
 
 
-# ------------------------------------------------------------------------------ what it can learn
+# ------------------------------------------------------------------------------ predictions
 
 
 @MODES
-def test_every_mode_learns_a_fixed_cell(mode):
+def test_every_mode_fits_a_target_of_fixed_cells(mode):
     X, y, _ = make_fixed_cells(300, n_timesteps=6, n_features=4, random_state=0)
     options = {"hidden_size": 16, "max_epochs": 40, "lr": 0.02, "attention_mode": mode}
     model = quick(**options).fit(X[:250], y[:250])
@@ -379,9 +381,9 @@ def test_score_is_r2_with_weights_and_groups():
     assert several.score(WINDOWS, y) == pytest.approx(r2_score(y, several.predict(WINDOWS)))
 
 
-def test_history_of_the_inputs_helps_on_a_real_series():
+def test_a_longer_lookback_improves_the_score_on_the_gas_furnace():
     X, y = load_gas_furnace(return_X_y=True, as_frame=True)
-    X = X[["InputGasRate"]]  # which takes a minute to show in the CO2
+    X = X[["InputGasRate"]]  # whose effect on CO2 is delayed by a minute
     options = {"hidden_size": 8, "max_epochs": 40, "lr": 0.02}
     scores = [
         quick(lookback=lookback, **options).fit(X[:240], y[:240]).score(X[240:], y[240:])
@@ -400,7 +402,7 @@ def test_large_data_are_computed_in_single_precision_and_small_in_double():
     np.testing.assert_allclose(large.predict(X)[:5], large.predict(X[:5]), atol=1e-5)
 
 
-def test_the_device_is_chosen():
+def test_the_device_is_cuda_if_available_or_as_set():
     auto = quick().fit(WINDOWS, TARGET)
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert next(auto.net_.module_.parameters()).device.type == expected
@@ -409,7 +411,7 @@ def test_the_device_is_chosen():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="weights are compacted on CUDA only")
-def test_a_copy_on_cuda_predicts_and_trains_on_without_a_warning():  # warnings are errors here
+def test_a_copy_on_cuda_predicts_and_resumes_training_without_a_warning():  # an error here
     model = quick(warm_start=True).fit(WINDOWS, TARGET)
     expected = model.predict(WINDOWS)
     for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -427,7 +429,7 @@ def test_recurrent_weights_are_compacted_before_they_are_used(layer, monkeypatch
     assert compacted == [m for m in model.net_.module_.modules() if isinstance(m, layer)]
 
 
-def test_going_on_takes_the_learning_rate_and_batch_size_of_now():
+def test_warm_start_uses_the_current_learning_rate_and_batch_size():
     model = quick(warm_start=True, max_epochs=2, lr=0.01, batch_size=8).fit(WINDOWS, TARGET)
     model.set_params(lr=0.001, batch_size=len(WINDOWS)).fit(WINDOWS, TARGET)
     assert model.history_.lr.tolist() == [0.01, 0.01, 0.001, 0.001]
