@@ -68,7 +68,7 @@ def as_numbers(
         If ``data`` holds anything but finite numbers: names the columns, or the first cells.
 
     TypeError
-        If a cell is a dict, as scikit-learn's checks of estimators require.
+        If ``data`` is sparse or a cell is a dict, as scikit-learn's checks of estimators require.
     """
     columns = check_columns(data, name)
     original, data = data, to_array(data, name)
@@ -87,7 +87,8 @@ def as_numbers(
     )
     if not allow_missing:
         try:  # quicker than np.isfinite, and without a copy
-            check_array(values, allow_nd=True, ensure_2d=False)
+            with np.errstate(over="ignore", invalid="ignore"):  # its sum of large numbers
+                check_array(values, allow_nd=True, ensure_2d=False)
         except ValueError:
             refuse_missing(~np.isfinite(values), values, name, columns)
     return values
@@ -162,9 +163,12 @@ def to_array(data: Any, name: str) -> NDArray[Any]:
     ------
     ValueError
         If ``data`` is no table of one length along each axis, or has a dtype that is no number.
+
+    TypeError
+        If ``data`` is sparse.
     """
     if scipy.sparse.issparse(data):
-        raise ValueError(
+        raise TypeError(
             f"{name} must be dense. Sparse data was passed instead; convert it with toarray()."
         )
     if isinstance(data, list | tuple) and any(hasattr(part, "columns") for part in data):
