@@ -73,6 +73,10 @@ MIXED = (
     "The time labels of X must be of one type. Got {first!r} and {second!r} instead; convert the "
     "index with pd.to_datetime(..., utc=True)."
 )
+TOO_LONG = (
+    "Time deltas in the index of X must be within the range of pandas.Timedelta. Got longer ones "
+    "instead ({error}); give the time as numbers, for example in days."
+)
 TEXT_REPEATED = (
     "With lookback > 1 the labels of the rows of X must be different within a series. Got the "
     "label {label!r} {count} times instead{where}; if the index names the series of each row, pass "
@@ -191,7 +195,7 @@ def _objects(values: NDArray[np.object_]) -> pd.Index | None:
     for types, convert in (
         (dates, _dates),
         (pd.Period, lambda v: pd.PeriodIndex(v)),
-        ((datetime.timedelta, np.timedelta64), lambda v: pd.TimedeltaIndex(v)),
+        ((datetime.timedelta, np.timedelta64), _time_deltas),
         (datetime.time, lambda v: pd.to_timedelta([str(t) for t in v])),
         (numbers.Number, _number_objects),
     ):
@@ -226,8 +230,18 @@ def _dates(values: NDArray[np.object_]) -> pd.Index:
         warnings.simplefilter("ignore")
         try:
             return pd.DatetimeIndex(values)
+        except pd.errors.OutOfBoundsDatetime:  # pandas 2 takes nanoseconds: years 1677 to 2262
+            dtype = "datetime64[us, UTC]" if True in zones else "datetime64[us]"
+            return pd.DatetimeIndex(values, dtype=dtype)
         except (ValueError, TypeError):  # several zones
             return pd.DatetimeIndex(pd.to_datetime(pd.Index(values), utc=True))
+
+
+def _time_deltas(values: NDArray[np.object_]) -> pd.Index:
+    try:
+        return pd.TimedeltaIndex(values)
+    except pd.errors.OutOfBoundsTimedelta as error:
+        raise ValueError(TOO_LONG.format(error=error)) from error
 
 
 def ordinals(times: pd.Index) -> NDArray[Any]:
