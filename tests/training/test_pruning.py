@@ -47,11 +47,8 @@ def test_pruning_is_evaluated_at_the_selected_weights(fake_network, schedule_of)
         ((-0.02, -0.02, 0.5), 0.0, [0, 1]),
         ((0.0, 0.02, 0.5), 0.0, []),
         ((-0.01, -0.2, 0.5), 0.3, [1]),  # the other improves by less than a standard error, 0.017
-        (
-            (-0.2, -0.2, 0.5),
-            0.5,
-            [],
-        ),  # significant, but the standard error exceeds the tolerance, 0.02
+        # Significant, but the standard error exceeds the tolerance, 0.02.
+        ((-0.2, -0.2, 0.5), 0.5, []),
     ],
 )
 def test_features_without_which_the_loss_is_significantly_lower_are_screened_out(
@@ -175,10 +172,8 @@ def test_inputs_of_the_gating_network_are_pruned_by_feature_where_that_costs_not
     [
         ((0.0, 0.7, 0.0), [False, True, False]),
         ((0.0015, 0.7, 0.001), [True, True, False]),  # together more than the tolerance, 0.002
-        (
-            (-0.01, 0.7, 0.0025),
-            [False, True, True],
-        ),  # the last one alone costs more than the tolerance
+        # The last one alone costs more than the tolerance.
+        ((-0.01, 0.7, 0.0025), [False, True, True]),
     ],
 )
 def test_features_that_are_not_needed_are_pruned(
@@ -280,32 +275,14 @@ def test_pruning_never_closes_all_gates(run_pruning):
 @pytest.mark.parametrize(
     ("static_cost", "static_loss", "static_density", "refit_loss", "mean_gate", "is_kept"),
     [
-        (
-            0.19,
-            0.15,
-            0.5,
-            0.1,
-            0.9,
-            False,
-        ),  # much better than before: no refit of the dynamic gates
+        # Much better than before: no refit of the dynamic gates.
+        (0.19, 0.15, 0.5, 0.1, 0.9, False),
         (0.19, 0.1995, 0.5, 0.199, 0.9, False),  # as good as the refit of the dynamic gates
         (0.19, 0.1995, 0.5, 0.19, 0.9, True),  # worse
-        (
-            0.21,
-            0.15,
-            0.5,
-            0.05,
-            0.9,
-            True,
-        ),  # static gates lose a quarter of the improvement: not tried
-        (
-            0.19,
-            0.15,
-            4.0,
-            0.1,
-            0.9,
-            True,
-        ),  # denser than twice the mean gates: dynamic gates are refit
+        # Static gates lose a quarter of the improvement: not tried.
+        (0.21, 0.15, 0.5, 0.05, 0.9, True),
+        # Denser than twice the mean gates: dynamic gates are refit.
+        (0.19, 0.15, 4.0, 0.1, 0.9, True),
         (0.19, 0.1995, 4.0, 0.199, 0.9, True),  # also than twice those of that refit
         (0.19, 0.1995, 4.0, 0.199, 1.1, False),  # not than twice those of that refit
         (0.19, 0.15, 4.0, 0.152, 0.9, False),  # denser, but much better

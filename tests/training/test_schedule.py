@@ -78,10 +78,8 @@ def test_the_skip_connection_is_slowed_once_a_quarter_of_the_loss_is_explained(
     [
         ([0.99, *[1.3] * 5, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.5),  # falls when patience ends
         ([0.99, *[1.3] * 6, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.99),  # does not fall yet
-        (
-            [0.70, *[1.3] * 2, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99],
-            0.7,
-        ),  # a quarter is explained at once
+        # A quarter is explained at once.
+        ([0.70, *[1.3] * 2, 1.2, 1.1, 1.0, 0.9, 0.5, *[0.6] * 99], 0.7),
     ],
 )
 def test_the_warm_up_continues_while_the_loss_falls_until_a_quarter_of_it_is_explained(

@@ -22,19 +22,11 @@ def test_the_sparsest_candidate_within_the_tolerance_is_selected(run, tolerance,
         (0.6, (0.2, 0.5), (0.3, 0.1), 0.5),  # much worse, though sparser
         (0.6, (0.2, 0.5), (0.201, 0.1), 0.1),
         (0.6, (0.2, 0.5), (0.1, 0.9), 0.9),
-        (
-            0.6,
-            (0.2, 2.0, 0.0233),
-            (0.21, 1.5),
-            1.5,
-        ),  # worse by 1.6 standard errors: not significant
+        # Worse by 1.6 standard errors: not significant.
+        (0.6, (0.2, 2.0, 0.0233), (0.21, 1.5), 1.5),
         (0.6, (0.2, 2.0, 0.0185), (0.21, 1.5), 2.0),  # by 2.5 standard errors
-        (
-            0.6,
-            (0.2, 1.5, 0.0233),
-            (0.21, 2.0),
-            1.5,
-        ),  # a sparser candidate need not be significantly better
+        # A sparser candidate need not be significantly better.
+        (0.6, (0.2, 1.5, 0.0233), (0.21, 2.0), 1.5),
         (0.24, (0.2, 2.0, 0.0233), (0.21, 1.5), 2.0),  # at a low loss, one standard error suffices
         (0.24, (0.2, 2.0, 0.05), (0.21, 1.5), 1.5),  # half a standard error does not
     ],
@@ -49,11 +41,8 @@ def test_candidates_of_the_ramp_and_of_the_path_compete(run, warm_up_loss, ramp,
     ("ramp", "path", "chosen"),
     [
         ((0.9, 2.0, 0.4), (1.0, 0.0), 0.0),  # not significant
-        (
-            (0.9, 2.0, 0.095),
-            (1.0, 0.0),
-            0.0,
-        ),  # by 2.5 standard errors: not significant among several
+        # By 2.5 standard errors: not significant among several.
+        ((0.9, 2.0, 0.095), (1.0, 0.0), 0.0),
         ((0.9, 2.0, 0.01), (1.0, 0.0), 2.0),
         ((0.9, 2.0, 0.4), (1.0, 2.5), 2.0),  # there is no candidate with closed gates
         ((0.9, 0.5, 0.4), (1.0, 0.0), 0.5),  # both count as closed
@@ -78,25 +67,11 @@ def test_a_candidate_of_the_ramp_must_be_significantly_better_than_closed_gates(
         "chosen",
     ),
     [
-        (
-            0.6,
-            (0.2, 2.0, 0.0233),
-            0.9,
-            0.15,
-            0.21,
-            True,
-            2.0,
-        ),  # better by 1.6 standard errors, and after the refit
+        # Better by 1.6 standard errors, and after the refit.
+        (0.6, (0.2, 2.0, 0.0233), 0.9, 0.15, 0.21, True, 2.0),
         (0.6, (0.2, 2.0, 0.0233), 0.9, 0.195, 0.21, True, 1.5),  # not significantly after the refit
-        (
-            0.6,
-            (0.2, 2.0, 0.0233),
-            0.9,
-            0.15,
-            0.15,
-            True,
-            1.5,
-        ),  # the refit improves the incumbent as much
+        # The refit improves the incumbent as much.
+        (0.6, (0.2, 2.0, 0.0233), 0.9, 0.15, 0.15, True, 1.5),
         (0.6, (0.2, 2.0, 0.0233), 1.009, 0.15, 0.21, True, 2.0),
         # On the training set worse by more than 1 % of the loss of the null model.
         (0.6, (0.2, 2.0, 0.0233), 1.011, 0.15, 0.21, True, 1.5),
