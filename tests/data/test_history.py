@@ -1,4 +1,4 @@
-"""Missing history is reported: short windows, holes, rows and series that fit did not know."""
+"""Warnings of missing history: short windows, gaps, and series that are unknown at fit."""
 
 import re
 import warnings
@@ -15,7 +15,7 @@ from sk_tsattn._data._calendar import Calendar, Steps
 from sk_tsattn.attention import ATTENTION_MODES
 from sk_tsattn.exceptions import HistoryWarning
 
-# The targets are noise, and two epochs too few.
+# The targets are noise, and two epochs are too few.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 L, N_TRAIN, N = 4, 60, 72
@@ -39,7 +39,7 @@ def fit_start(X, n_rows=N_TRAIN, **changes):
 
 
 def whole(model, X, **options):
-    """Predict all rows of a frame at once: what each part of it should give."""
+    """Return the predictions of a whole frame, which those of its parts should equal."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HistoryWarning)
         return model.predict(X, **options)
@@ -79,7 +79,7 @@ CAUSES = {
 
 
 @pytest.mark.parametrize("case", CAUSES)
-def test_why_history_is_missing_is_said(case, model):
+def test_the_warning_names_the_cause_of_missing_history(case, model):
     new, message = CAUSES[case]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
@@ -88,23 +88,23 @@ def test_why_history_is_missing_is_said(case, model):
 
 
 @pytest.mark.parametrize("context", ["auto", "train_tail"])
-def test_rows_that_follow_are_predicted_without_a_warning(context):
+def test_rows_after_the_training_rows_are_predicted_without_a_warning(context):
     model = fit_start(X, context=context)
     np.testing.assert_allclose(model.predict(NEW), whole(fit_start(X), X)[N_TRAIN:])
 
 
 @pytest.mark.parametrize("options", [{"context": "mask"}, {"lookback": 1}])
-def test_what_learned_from_short_windows_predicts_them_without_a_warning(options):
+def test_a_model_trained_on_short_windows_predicts_them_without_a_warning(options):
     model = fit_start(X, **options)
     assert np.isfinite(model.predict(X[:20])).all()
 
 
-def test_windows_as_short_as_those_of_fit_are_no_news():
+def test_windows_no_shorter_than_those_of_fit_do_not_warn():
     model = fit_start(X, context="mask").set_params(context="auto")
     assert np.isfinite(model.predict(X[:20])).all()
 
 
-def test_known_rows_before_earlier_ones_are_reported():
+def test_context_later_than_the_new_rows_is_warned_about():
     model = fit_start(X, context="train_tail")
     with pytest.warns(HistoryWarning, match=r'"train_tail" puts .* begins at 2024-01-01 05:00:00'):
         model.predict(X[5:20])
@@ -114,7 +114,7 @@ def test_known_rows_before_earlier_ones_are_reported():
     model.predict(by_number[N_TRAIN:].reset_index(drop=True))
 
 
-def test_windows_that_are_cut_have_no_history_to_miss():
+def test_windows_as_input_never_miss_history():
     cut, y, _ = make_windows(X, TARGET, lookback=L)
     model = quick(lookback=None).fit(cut[:40], y[:40])
     assert model.predict(cut[40:]).shape == (len(y) - 40,)
@@ -160,7 +160,7 @@ CONTINUING = {
 
 
 @pytest.mark.parametrize("case", CONTINUING)
-def test_a_series_goes_on_after_a_usual_step(case):
+def test_a_series_continues_after_its_usual_step(case):
     series = frame(CONTINUING[case])
     model = fit_start(series)
     expected = whole(model, series)
@@ -193,7 +193,7 @@ def test_the_next_label_of_a_regular_index_is_usual_and_a_later_one_is_not(
 # ------------------------------------------------------------------ holes
 
 
-def test_windows_across_a_hole_are_counted_in_fit_and_predict():
+def test_windows_across_a_gap_are_counted_in_fit_and_predict():
     holed = X.drop(X.index[[20, 21]])
     y = np.delete(TARGET, [20, 21])
     message = (
@@ -213,7 +213,7 @@ def test_windows_across_a_hole_are_counted_in_fit_and_predict():
         fit_start(X).fit(X, TARGET, X_val=holed, y_val=y)
 
 
-def test_a_target_beyond_a_hole_is_counted_by_make_windows():
+def test_a_target_across_a_gap_is_counted_by_make_windows():
     holed = X.drop(X.index[20])
     with pytest.warns(HistoryWarning, match=r"^1 of "):
         make_windows(holed, lookback=2)
@@ -222,7 +222,7 @@ def test_a_target_beyond_a_hole_is_counted_by_make_windows():
     make_windows(holed, lookback=1)
 
 
-def test_rows_of_no_weight_may_lie_across_a_hole():
+def test_rows_of_weight_zero_across_a_gap_do_not_warn():
     holed = X[:N_TRAIN].drop(X.index[20])
     weight = np.ones(len(holed))
     weight[20 : 20 + L - 1] = 0
@@ -263,7 +263,7 @@ GROUPS = np.tile(["x", "y", "z"], N // 3)
 PANEL = frame(pd.MultiIndex.from_arrays([GROUPS, HOURS.repeat(3)[:N]], names=["shop", "hour"]))
 
 
-def test_a_model_of_several_series_asks_for_them_everywhere():
+def test_a_model_of_several_series_requires_groups_in_every_method():
     model = quick().fit(ROWS[:N_TRAIN], TARGET[:N_TRAIN], groups=GROUPS[:N_TRAIN])
     message = r"fitted on several series \('x', 'y', 'z'\).*give groups"
     for call in (
@@ -278,15 +278,15 @@ def test_a_model_of_several_series_asks_for_them_everywhere():
             call()
 
 
-def test_rows_without_their_series_are_asked_for_them_before_their_order_is_judged():
-    times = HOURS.repeat(3)[:N]  # each three times, once a series
+def test_missing_groups_are_an_error_before_the_order_of_rows_is_checked():
+    times = HOURS.repeat(3)[:N]  # each time occurs three times, once in each series
     panel = pd.DataFrame(ROWS, index=times)
     model = quick().fit(panel[:N_TRAIN], TARGET[:N_TRAIN], groups=GROUPS[:N_TRAIN])
     with pytest.raises(ValueError, match=r"fitted on several series .*give groups"):
         model.predict(panel[N_TRAIN:])
 
 
-def test_validation_rows_have_their_series_in_groups_val():
+def test_groups_val_are_the_series_of_the_validation_rows():
     options = {"groups": GROUPS[:N_TRAIN], "X_val": ROWS[N_TRAIN:], "y_val": TARGET[N_TRAIN:]}
     by_groups = quick(context="train_tail").fit(
         ROWS[:N_TRAIN], TARGET[:N_TRAIN], groups_val=GROUPS[N_TRAIN:], **options
@@ -299,7 +299,7 @@ def test_validation_rows_have_their_series_in_groups_val():
         quick().fit(ROWS, TARGET, groups=GROUPS, groups_val=GROUPS)
 
 
-def test_a_model_of_one_series_takes_no_groups(model):
+def test_a_model_of_one_series_refuses_groups(model):
     with pytest.raises(ValueError, match=r"fitted on one series.*Got rows of the series 'x'"):
         model.predict(NEW, groups=["x"] * len(NEW))
 
@@ -310,7 +310,7 @@ def test_ids_of_another_type_are_an_error_that_shows_both():
         model.predict(PANEL.droplevel(0)[N_TRAIN:], groups=np.arange(N - N_TRAIN) % 3)
 
 
-def test_a_new_series_is_welcome_and_has_no_history():
+def test_a_new_series_is_accepted_and_has_no_history():
     model = quick().fit(PANEL[:N_TRAIN], TARGET[:N_TRAIN])
     new = PANEL[N_TRAIN:].rename(index={"z": "new"}, level=0)
     message = r"^3 of 12 rows .* of series new\).*'new' has no known"
@@ -331,7 +331,7 @@ def test_groups_beside_a_MultiIndex_name_the_same_series():
 
 @pytest.mark.parametrize("mode", [None, *ATTENTION_MODES])
 @pytest.mark.parametrize("n_rows", [1, 2, 5])
-def test_new_rows_as_they_come_are_predicted_as_in_one_frame(mode, n_rows):
+def test_new_rows_in_several_calls_are_predicted_as_in_one_frame(mode, n_rows):
     model = fit_start(X, attention_mode=mode)
     expected = whole(model, X)[N_TRAIN:]
     found = []
@@ -342,7 +342,7 @@ def test_new_rows_as_they_come_are_predicted_as_in_one_frame(mode, n_rows):
     pd.testing.assert_frame_equal(model.context_, X[-(L - 1) :], check_freq=False)
 
 
-def test_new_rows_of_several_series_are_taken_in_series_by_series():
+def test_new_rows_of_several_series_extend_the_context_of_each_series():
     model = quick().fit(PANEL[:N_TRAIN], TARGET[:N_TRAIN])
     expected = whole(model, PANEL)[N_TRAIN:]
     found = []
@@ -355,7 +355,7 @@ def test_new_rows_of_several_series_are_taken_in_series_by_series():
     assert len(model.context_.loc["new"]) == 2
 
 
-def test_arrays_are_taken_in_in_the_order_of_the_calls():
+def test_arrays_extend_the_context_in_the_order_of_the_calls():
     model = quick(context="train_tail").fit(ROWS[:N_TRAIN], TARGET[:N_TRAIN])
     expected = whole(fit_start(X), X)[N_TRAIN:]
     found = []
@@ -365,7 +365,7 @@ def test_arrays_are_taken_in_in_the_order_of_the_calls():
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def test_context_takes_in_later_rows_alone(model):
+def test_only_later_rows_extend_the_context(model):
     before = model.context_
     with pytest.raises(ValueError, match=r"must come after .*last known row is 2024-01-03 11:00"):
         model.update_context(X[N_TRAIN - 1 :])
@@ -378,7 +378,7 @@ def test_context_takes_in_later_rows_alone(model):
         model.update_context(NEW[3:])
 
 
-def test_partial_fit_goes_on_from_the_known_rows(model):
+def test_partial_fit_uses_the_context_as_history(model):
     model.partial_fit(X[N_TRAIN : N_TRAIN + 1], TARGET[N_TRAIN : N_TRAIN + 1])
     pd.testing.assert_frame_equal(
         model.context_, X[N_TRAIN - L + 2 : N_TRAIN + 1], check_freq=False
@@ -389,7 +389,7 @@ def test_partial_fit_goes_on_from_the_known_rows(model):
     np.testing.assert_allclose(model.predict(X[N_TRAIN + 1 :]), expected)
 
 
-def test_partial_fit_learns_from_the_window_that_ends_in_a_single_new_row():
+def test_partial_fit_trains_on_the_window_that_ends_in_a_single_new_row():
     one = fit_start(X).partial_fit(NEW[:1], TARGET[N_TRAIN : N_TRAIN + 1])
     weight = np.r_[np.zeros(L - 1), 1]
     rows = slice(N_TRAIN - L + 1, N_TRAIN + 1)
@@ -409,7 +409,7 @@ def test_partial_fit_learns_from_the_window_that_ends_in_a_single_new_row():
     zone=st.sampled_from([None, "UTC"]),
     kind=st.sampled_from(["frame", "array", "numbers", "text", "dropped"]),
 )
-def test_rows_after_fit_have_the_right_value_or_a_warning_or_an_error_of_ours(
+def test_rows_after_fit_have_the_right_value_or_a_warning_or_an_error_of_this_package(
     fitted, first, n_rows, shift, zone, kind
 ):
     model = fitted

@@ -1,4 +1,4 @@
-"""What X, y and parameters may be, and the one clear error that all else gets, before training."""
+"""Validation of X, y and parameters: accepted types, and errors before training."""
 
 import inspect
 import warnings
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWar
 
 N, T, F = 30, 5, 3
 rng = np.random.default_rng(0)
-# Whole numbers: every type below holds them exactly, so that all predictions must agree.
+# Integers: every type below represents them exactly, so that all predictions must be equal.
 WINDOWS = rng.integers(-50, 50, size=(N, T, F)).astype(np.float64)
 ROWS = rng.integers(-50, 50, size=(N, F)).astype(np.float64)
 TARGET = rng.integers(-50, 50, size=N).astype(np.float64)
@@ -36,7 +36,7 @@ def quick(**changes):
 
 @pytest.fixture
 def no_training(monkeypatch):
-    """Fail where training begins."""
+    """Fail if training begins."""
 
     def train(*args, **kwargs):
         pytest.fail("training has begun")
@@ -71,14 +71,14 @@ KINDS = {
 
 
 def on_disk(array, path):
-    """Write an array out and open it read-only."""
+    """Return a read-only memory map of an array."""
     np.save(path / "array.npy", array)
     return np.load(path / "array.npy", mmap_mode="r")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("array", "lookback"), [(WINDOWS, None), (ROWS, 4)], ids=["3-D", "2-D"])
-def test_every_kind_of_array_is_read_as_the_same_numbers(array, lookback, kind, tmp_path):
+def test_predictions_do_not_depend_on_the_type_of_the_array(array, lookback, kind, tmp_path):
     X = KINDS[kind](array, tmp_path)
     expected = quick(lookback=lookback).fit(array, TARGET).predict(array)
     model = quick(lookback=lookback).fit(X, TARGET)
@@ -89,7 +89,7 @@ def test_every_kind_of_array_is_read_as_the_same_numbers(array, lookback, kind, 
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "memory map"])
-def test_every_kind_of_target_is_read_as_the_same_numbers(kind):
+def test_predictions_do_not_depend_on_the_type_of_the_target(kind):
     expected = quick().fit(WINDOWS, TARGET).predict(WINDOWS)
     model = quick().fit(WINDOWS, KINDS[kind](TARGET, None))
     np.testing.assert_allclose(model.predict(WINDOWS), expected, rtol=1e-9)
@@ -105,7 +105,7 @@ def test_every_kind_of_target_is_read_as_the_same_numbers(kind):
     ],
     ids=["pandas", "pandas nullable", "pandas of several types", "polars"],
 )
-def test_frames_are_read_as_the_same_numbers_and_keep_their_names(to_frame):
+def test_predictions_do_not_depend_on_the_type_of_the_frame_and_names_are_kept(to_frame):
     expected = quick(lookback=4).fit(ROWS, TARGET).predict(ROWS)
     X = to_frame()
     model = quick(lookback=4).fit(X, pd.Series(TARGET))
@@ -140,10 +140,10 @@ def test_without_lookback_a_row_is_a_window_of_one_step():
 def test_a_time_index_without_lookback_is_warned_about():
     with pytest.warns(UserWarning, match=r"lookback=None uses each row alone.*Set lookback"):
         quick().fit(FRAME, TARGET)
-    quick(lookback=1).fit(FRAME, TARGET)  # says that it is meant: a warning would be an error
+    quick(lookback=1).fit(FRAME, TARGET)  # explicit: no warning, which would be an error
 
 
-def test_lookback_takes_the_newest_steps_of_windows():
+def test_lookback_keeps_the_newest_steps_of_windows():
     short = quick(lookback=2).fit(WINDOWS, TARGET)
     cut = quick().fit(WINDOWS[:, -2:], TARGET)
     assert short.n_timesteps_in_ == 2
@@ -153,7 +153,7 @@ def test_lookback_takes_the_newest_steps_of_windows():
 @pytest.mark.parametrize("mode", [None, *ATTENTION_MODES])
 def test_the_window_of_row_t_is_rows_t_minus_lookback_plus_1_to_t(mode):
     lookback, t = 4, 15
-    # On the eve of any training gates are uniform, but every step already has its influence.
+    # Before training gates are uniform, and every step already has an influence.
     model = quick(lookback=lookback, attention_mode=mode).fit(ROWS, TARGET)
     before = model.predict(ROWS)
     assert len(before) == len(ROWS)
@@ -190,7 +190,7 @@ def test_a_column_of_y_is_predicted_as_a_vector_is(standardize):
     )
 
 
-def test_predictions_have_the_units_of_y():
+def test_predictions_are_in_the_units_of_y():
     kelvin = quick().fit(WINDOWS, 273.15 + TARGET).predict(WINDOWS)
     celsius = quick().fit(WINDOWS, TARGET).predict(WINDOWS)
     np.testing.assert_allclose(kelvin, 273.15 + celsius)
@@ -198,7 +198,7 @@ def test_predictions_have_the_units_of_y():
     np.testing.assert_allclose(milli, 1000 * celsius)
 
 
-def test_each_output_has_units_of_its_own():
+def test_each_output_is_in_its_own_units():
     y = np.column_stack([TARGET, 1e6 + 1e4 * TARGET])
     prediction = quick().fit(WINDOWS, y).predict(WINDOWS)
     assert np.abs(prediction[:, 0]).max() < 1e3
@@ -256,7 +256,7 @@ BAD_X = {
 
 
 @pytest.mark.parametrize("case", BAD_X)
-def test_a_bad_X_is_refused_before_training(case, no_training):
+def test_an_invalid_X_is_an_error_before_training(case, no_training):
     X, lookback, message = BAD_X[case]
     y = TARGET[: X.shape[0]] if hasattr(X, "shape") else TARGET
     with pytest.raises((ValueError, TypeError), match=f"(?s){message}"):
@@ -277,7 +277,7 @@ BAD_Y = {
 
 
 @pytest.mark.parametrize("case", BAD_Y)
-def test_a_bad_y_is_refused_before_training(case, no_training):
+def test_an_invalid_y_is_an_error_before_training(case, no_training):
     y, message = BAD_Y[case]
     with pytest.raises(ValueError, match=message):
         quick().fit(WINDOWS, y)
@@ -293,7 +293,7 @@ BAD_WEIGHT = {
 
 
 @pytest.mark.parametrize("case", BAD_WEIGHT)
-def test_a_bad_weight_is_refused_before_training(case, no_training):
+def test_an_invalid_sample_weight_is_an_error_before_training(case, no_training):
     weight, message = BAD_WEIGHT[case]
     with pytest.raises(ValueError, match=message):
         quick().fit(WINDOWS, TARGET, weight)
@@ -328,7 +328,7 @@ BAD_VAL = {
 
 
 @pytest.mark.parametrize("case", BAD_VAL)
-def test_a_bad_validation_part_is_refused_before_training(case, no_training):
+def test_an_invalid_validation_set_is_an_error_before_training(case, no_training):
     val, message = BAD_VAL[case]
     with pytest.raises(ValueError, match=message):
         quick().fit(WINDOWS, TARGET, **val)
@@ -353,7 +353,7 @@ BAD_PREDICT = {
 
 @pytest.mark.parametrize("case", BAD_PREDICT)
 @pytest.mark.parametrize("method", ["predict", "attention_weights", "score"])
-def test_a_bad_X_is_refused_after_fit_too(case, method):
+def test_an_invalid_X_is_an_error_after_fit(case, method):
     X, message = BAD_PREDICT[case]
     model = quick(max_epochs=1).fit(WINDOWS, TARGET)
     arguments = (X, TARGET[: len(X)]) if method == "score" else (X,)
@@ -361,13 +361,13 @@ def test_a_bad_X_is_refused_after_fit_too(case, method):
         getattr(model, method)(*arguments)
 
 
-def test_channels_first_windows_are_told_by_the_names_of_the_features():
+def test_channels_first_windows_are_recognised_by_the_feature_names():
     model = quick(lookback=5).fit(FRAME, TARGET)
     with pytest.raises(ValueError, match=r"features \(temp, wind, rain.*looks channels-first"):
         model.predict(WINDOWS.transpose(0, 2, 1))
 
 
-def test_names_of_features_are_checked_at_predict():
+def test_feature_names_are_checked_at_predict():
     model = quick(lookback=3).fit(FRAME, TARGET)
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(FRAME.rename(columns={"wind": "gust"}))
@@ -377,7 +377,7 @@ def test_names_of_features_are_checked_at_predict():
         model.predict(ROWS)
 
 
-def test_windows_may_follow_a_data_frame_without_a_warning():
+def test_a_model_fitted_on_a_data_frame_predicts_windows_without_a_warning():
     model = quick(lookback=3).fit(FRAME, TARGET)
     assert model.predict(ROWS[None, :3]).shape == (1,)  # any warning is an error
     with warnings.catch_warnings():
@@ -440,7 +440,7 @@ BAD_PARAMETERS = {
 }
 
 
-def test_every_parameter_has_bad_values_to_be_tested_with():
+def test_every_parameter_is_tested_with_invalid_values():
     assert set(BAD_PARAMETERS) == set(AttentionLSTMRegressor().get_params())
     assert set(CONSTRAINTS) <= set(BAD_PARAMETERS)
 
@@ -448,15 +448,15 @@ def test_every_parameter_has_bad_values_to_be_tested_with():
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name in BAD_PARAMETERS for value in BAD_PARAMETERS[name]]
 )
-def test_a_bad_parameter_is_named_with_what_came_before_training(name, value, no_training):
-    model = quick(**{name: value})  # the constructor takes anything
+def test_an_invalid_parameter_is_an_error_with_its_value_before_training(name, value, no_training):
+    model = quick(**{name: value})  # the constructor accepts any value
     with pytest.raises(ValueError, match=name) as caught:
         model.fit(WINDOWS, TARGET)
     assert f"{value!r}" in str(caught.value)
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_a_bad_choice_is_told_the_allowed_ones(method, no_training):
+def test_an_invalid_choice_is_an_error_that_lists_the_valid_ones(method, no_training):
     with pytest.raises(ValueError, match="attention_mode") as caught:
         getattr(quick(attention_mode="spatial"), method)(WINDOWS, TARGET)
     assert all(repr(mode) in str(caught.value) for mode in (*ATTENTION_MODES, None))
@@ -467,7 +467,7 @@ def test_a_bad_choice_is_told_the_allowed_ones(method, no_training):
         getattr(quick(context="zero"), method)(WINDOWS, TARGET)
 
 
-def test_an_unknown_option_of_a_mechanism_is_told_the_known_ones(no_training):
+def test_an_unknown_option_of_a_mechanism_is_an_error_that_lists_the_known_ones(no_training):
     with pytest.raises(ValueError, match=r"'luong' may have the keys \[.*'score'.*Got \['heads'\]"):
         quick(attention="luong", attention_params={"heads": 3}).fit(WINDOWS, TARGET)
 
@@ -481,7 +481,7 @@ ABSENT = [
 
 
 @pytest.mark.skipif(not ABSENT, reason="every mechanism has every mode")
-def test_a_mechanism_that_lacks_a_mode_says_so(no_training):
+def test_a_mode_that_a_mechanism_does_not_support_is_an_error(no_training):
     for attention, mode in ABSENT:
         with pytest.raises(ValueError, match=f"{attention!r} is not defined for .*{mode!r}"):
             quick(attention=attention, attention_mode=mode).fit(WINDOWS, TARGET)
@@ -503,14 +503,14 @@ def test_parameters_are_explicit_few_and_clonable():
 
 
 @pytest.mark.parametrize("method", ["predict", "attention_weights", "score"])
-def test_what_is_not_fitted_says_so(method):
+def test_an_unfitted_estimator_raises_NotFittedError(method):
     arguments = (WINDOWS, TARGET) if method == "score" else (WINDOWS,)
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(AttentionLSTMRegressor(), method)(*arguments)
 
 
 @pytest.mark.parametrize("method", ["predict", "attention_weights"])
-def test_what_failed_to_fit_is_not_fitted(method):
+def test_after_a_failed_fit_the_estimator_is_not_fitted(method):
     model = quick()
     with pytest.raises(ValueError, match="y contains NaN"):
         model.fit(WINDOWS, np.full(N, np.nan))

@@ -27,12 +27,12 @@ def quick(**changes):
 
 
 def on_disk(array, path):
-    """Write an array out and open it read-only."""
+    """Return a read-only memory map of an array."""
     np.save(path / "array.npy", array)
     return np.load(path / "array.npy", mmap_mode="r")
 
 
-def test_streaming_from_disk_learns_what_memory_learns(tmp_path, monkeypatch):
+def test_training_from_disk_equals_training_from_memory(tmp_path, monkeypatch):
     for array, lookback in [(ROWS, 4), (WINDOWS, None)]:
         expected = quick(lookback=lookback).fit(array, TARGET)
         with monkeypatch.context() as small:
@@ -44,7 +44,7 @@ def test_streaming_from_disk_learns_what_memory_learns(tmp_path, monkeypatch):
         np.testing.assert_array_equal(streamed.history_.train_loss, expected.history_.train_loss)
 
 
-def test_streaming_cuts_interleaved_series_as_memory_does(monkeypatch):
+def test_interleaved_series_are_cut_from_disk_as_from_memory(monkeypatch):
     groups = np.random.default_rng(0).integers(0, 2, size=N)
     options = {"lookback": 4, "context": "mask", "early_stopping": True}
     expected = quick(**options).fit(ROWS, TARGET, groups=groups).predict(ROWS, groups=groups)
@@ -71,7 +71,7 @@ def test_a_large_memory_map_is_never_copied_as_a_whole(cut, tmp_path):
                 return next(int(l.split()[1]) * 1024 for l in status if l.startswith("VmData"))
 
         def work(X, y, lookback, limit):
-            # The plain LSTM: it is the data that are measured, not what a network computes.
+            # The plain LSTM: the test measures the memory of the data, not of the network.
             model = AttentionLSTMRegressor(
                 attention_mode=None, hidden_size=2, max_epochs=1, batch_size=256, lookback=lookback
             )

@@ -19,7 +19,7 @@ LARGEST = np.finfo(np.float64).max
 rng = np.random.default_rng(0)
 TIMES = pd.date_range("2024-01-01", periods=N, freq="h")
 X = pd.DataFrame(rng.normal(size=(N, 2)), columns=["u", "v"], index=TIMES)
-Y = X["u"].shift(2).fillna(0)  # the answer: u, two rows before
+Y = X["u"].shift(2).fillna(0)  # u, two rows before
 WINDOWS = rng.normal(size=(60, 4, 3))
 TARGET = WINDOWS[:, 1, 0]
 EVERY_ATTENTION = [
@@ -27,12 +27,12 @@ EVERY_ATTENTION = [
 ] + [("bottleneck", None)]
 every_attention = pytest.mark.parametrize(("attention", "mode"), EVERY_ATTENTION)
 
-# One epoch may do worse than the mean.
+# One epoch may be worse than the null model.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 def quick(**changes):
-    """Return a plain LSTM that learns the lag in a second."""
+    """Return a plain LSTM that fits the lag within a second."""
     options = {"lookback": 4, "context": "mask", "max_epochs": 30, "lr": 0.01, "hidden_size": 16}
     options |= {"batch_size": 32, "attention_mode": None, "random_state": 0}
     return AttentionLSTMRegressor(**options | changes)
@@ -58,7 +58,7 @@ SIZES = [1e-320, 1e-310, 1e-170, 1e-160, 1e160, 1e299]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_targets_of_extreme_size_are_predicted_as_ordinary_ones_are(ordinary, size):
+def test_targets_of_extreme_size_are_predicted_like_ordinary_ones(ordinary, size):
     model = quick().fit(X, Y * size)
     assert model.score(X, Y * size) == pytest.approx(ordinary.score(X, Y), abs=1e-4)
     np.testing.assert_allclose(
@@ -67,12 +67,12 @@ def test_targets_of_extreme_size_are_predicted_as_ordinary_ones_are(ordinary, si
 
 
 @pytest.mark.parametrize("size", [*SIZES, LARGEST / 10])
-def test_features_of_extreme_size_are_read_as_ordinary_ones_are(ordinary, size):
+def test_features_of_extreme_size_have_the_predictions_of_ordinary_ones(ordinary, size):
     model = quick().fit(X * size, Y)
     np.testing.assert_allclose(model.predict(X * size), ordinary.predict(X), atol=1e-2)
 
 
-def test_weights_of_extreme_size_weigh_as_ordinary_ones_do():
+def test_sample_weights_of_extreme_size_act_like_ordinary_ones():
     weight = np.linspace(1, 2, N)
     expected = quick(max_epochs=3).fit(X, Y, weight)
     for power in (-1060, -600, 600, 1022):
@@ -99,7 +99,7 @@ def test_a_fill_value_is_refused_by_column_where_batches_are_read_from_disk(monk
 
 
 @pytest.mark.parametrize("value", [-9999.0, 1e9, -1e12])
-def test_a_value_that_is_merely_unusual_is_computed_with(ordinary, value):
+def test_an_unusual_value_that_is_no_fill_value_is_accepted(ordinary, value):
     assert np.isfinite(ordinary.predict(with_cell(X, value))).all()
 
 
@@ -152,9 +152,9 @@ def test_targets_near_the_largest_number_are_refused():
         quick().fit(X, Y * (LARGEST / 10))
 
 
-def test_an_extreme_value_in_a_row_that_no_window_uses_does_no_harm():
+def test_an_extreme_value_in_a_row_of_no_window_has_no_effect():
     weight = np.ones(N)
-    weight[100:104] = 0  # all windows that hold row 100
+    weight[100:104] = 0  # all windows that contain row 100
     expected = quick(max_epochs=3).fit(X, Y, weight)
     model = quick(max_epochs=3).fit(with_cell(X, 1e200), Y, weight)
     np.testing.assert_array_equal(model.predict(X), expected.predict(X))
@@ -178,7 +178,7 @@ def test_a_constant_target_is_predicted(value):
     ("n_rows", "early_stopping"), [(4, False), (5, True), (5, False), (6, True), (7, "auto")]
 )
 @pytest.mark.parametrize("mode", ["both", None])
-def test_very_few_rows_are_learnt_without_a_numerical_warning(n_rows, early_stopping, mode):
+def test_training_on_very_few_rows_has_no_numerical_warning(n_rows, early_stopping, mode):
     model = quick(attention_mode=mode, early_stopping=early_stopping, max_epochs=3)
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
@@ -227,7 +227,7 @@ def test_inspection_of_targets_of_extreme_size_is_that_of_ordinary_ones(size):
     new=st.floats(-LARGEST, LARGEST),
     standardize=st.booleans(),
 )
-def test_finite_numbers_give_finite_predictions_or_an_error_of_ours(
+def test_finite_numbers_give_finite_predictions_or_an_error_of_this_package(
     x_size, y_size, new, standardize
 ):
     rows, y = X.to_numpy()[:20] / 4 * 10.0**x_size, Y.to_numpy()[:20] / 4 * 10.0**y_size
@@ -272,7 +272,7 @@ def test_a_feature_that_is_constant_up_to_the_split_has_no_influence_after_it():
     np.testing.assert_array_equal(model.predict(Z), model.predict(Z.assign(v=-40.0)))
 
 
-def test_a_feature_that_varies_only_after_the_first_part_of_the_data_is_warned_about():
+def test_a_feature_that_is_constant_at_first_and_varies_later_is_warned_about():
     Z = X.assign(v=np.where(np.arange(N) < 100, 1.0, 7.0))
     model = quick().partial_fit(Z[:50], Y[:50]).partial_fit(Z[50:100], Y[50:100])
     with pytest.warns(UserWarning, match=r"no influence\. Got other values of 'v' to go on with"):
@@ -295,7 +295,7 @@ def test_missing_features_are_named_by_column():
         quick(lookback=None).fit(windows, TARGET)
 
 
-def test_missing_targets_are_named_by_row_with_the_way_out():
+def test_missing_targets_are_named_by_row_with_advice():
     unknown = X["u"].shift(-1)
     with pytest.raises(ValueError, match=r"y contains NaN") as caught:
         quick().fit(X, unknown)

@@ -1,4 +1,4 @@
-"""Several series that never mix, and the history that the first rows of a new block have."""
+"""Several series, which never mix, and the history of the first rows of new data."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def frame_with(index, rows=ROWS):
 
 
 def two_series(interleaved):
-    """Two series as arrays with groups; rows of each are in time order."""
+    """Return two series as arrays with groups; the rows of each are in time order."""
     groups = np.repeat([7, 3], [N // 2, N - N // 2])
     if interleaved:
         groups = np.random.default_rng(1).permutation(groups)
@@ -44,7 +44,7 @@ def two_series(interleaved):
 
 
 def as_panel(X, groups):
-    """Give the rows of each series time stamps of their own."""
+    """Return a frame in which the rows of each series have their own time stamps."""
     hours = pd.Series(groups).groupby(groups).cumcount()
     times = pd.Timestamp("2020-01-01") + pd.to_timedelta(hours, unit="h")
     index = pd.MultiIndex.from_arrays([groups, times], names=["station", "hour"])
@@ -67,7 +67,7 @@ def test_series_are_predicted_as_each_by_itself(interleaved):
 
 @pytest.mark.parametrize("interleaved", [False, True])
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_groups_and_a_multi_index_say_the_same(interleaved, early_stopping):
+def test_groups_and_a_multi_index_have_the_same_result(interleaved, early_stopping):
     X, y, groups = two_series(interleaved)
     options = {"early_stopping": early_stopping}
     by_groups = quick(**options).fit(X, y, groups=groups)
@@ -86,7 +86,7 @@ def test_groups_and_a_multi_index_say_the_same(interleaved, early_stopping):
 def test_interleaving_series_changes_nothing():
     X, y, groups = two_series(interleaved=True)
     order = np.argsort(groups, kind="stable")
-    # One batch and no sampled gates, so that the order in which windows are drawn does not matter.
+    # One batch and no sampled gates, so that the order of the windows has no effect.
     options = {"batch_size": N, "attention": "bahdanau"}
     interleaved = quick(**options).fit(X, y, groups=groups)
     sorted_ = quick(**options).fit(X[order], y[order], groups=groups[order])
@@ -110,9 +110,9 @@ def test_no_window_crosses_into_another_series(mode):
 
 
 @pytest.mark.parametrize("interleaved", [False, True])
-def test_training_sees_every_complete_window_of_each_series_and_no_other(interleaved, monkeypatch):
+def test_training_uses_the_complete_windows_of_each_series_and_no_others(interleaved, monkeypatch):
     _, y, groups = two_series(interleaved)
-    # Every row tells its number and its series.
+    # The values of a row are its number and its series.
     X = np.column_stack([np.arange(N), groups]).astype(float)
     seen = []
     train = training.train
@@ -145,7 +145,7 @@ def test_a_series_unknown_at_fit_is_predicted():
     )
 
 
-def test_windows_that_are_cut_may_have_groups_too():
+def test_windows_as_input_may_have_groups():
     X = rng.normal(size=(20, 3, F))
     y = rng.normal(size=20)
     groups = np.repeat([0, 1], 10)
@@ -159,7 +159,7 @@ def test_windows_that_are_cut_may_have_groups_too():
 # ------------------------------------------------------------------------------ context_
 
 
-def test_context_is_the_last_lookback_minus_one_rows_as_they_came():
+def test_context_is_the_last_lookback_minus_one_rows_unchanged():
     times = pd.date_range("2020-01-01", periods=N_TRAIN, freq="D")
     frame = frame_with(times, ROWS[:N_TRAIN])
     model = quick().fit(frame, TARGET[:N_TRAIN])
@@ -181,7 +181,7 @@ def test_context_holds_the_last_rows_of_every_series(interleaved):
         assert (model.context_.loc[series].index == panel.loc[series].index[-(L - 1) :]).all()
 
 
-def test_context_is_the_end_of_all_rows_with_a_validation_part_too():
+def test_context_ends_with_the_last_row_of_the_validation_set():
     model = quick(early_stopping=True).fit(ROWS[:N_TRAIN], TARGET[:N_TRAIN])
     np.testing.assert_array_equal(model.context_.to_numpy(), ROWS[N_TRAIN - L + 1 : N_TRAIN])
 
@@ -253,12 +253,12 @@ def masked_and_with_history(model, X_new):
 def test_rows_that_continue_the_training_index_have_its_history(case, by_number):
     frame = frame_with(CONTINUING[case])
     train, new = frame.iloc[:N_TRAIN], frame.iloc[N_TRAIN:]
-    if by_number:  # as TimeSeriesSplit takes them: a DatetimeIndex forgets its frequency
+    if by_number:  # as TimeSeriesSplit indexes rows: a DatetimeIndex loses its frequency
         train, new = frame.iloc[np.arange(N_TRAIN)], frame.iloc[np.arange(N_TRAIN, N)]
     model = quick().fit(train, TARGET[:N_TRAIN])
     _, with_history = masked_and_with_history(model, new)
     np.testing.assert_allclose(model.predict(new), with_history)
-    # The true rows before them say the same.
+    # The true rows before them have the same predictions.
     np.testing.assert_allclose(model.predict(new), model.predict(frame)[N_TRAIN:])
 
 
@@ -272,7 +272,7 @@ def test_rows_inside_before_or_far_after_the_training_index_have_none(case, firs
     np.testing.assert_array_equal(model.predict(new), masked)
 
 
-def test_another_kind_of_index_continues_nothing():
+def test_rows_with_another_type_of_index_have_no_history():
     frame = frame_with(CONTINUING["hourly"])
     model = quick().fit(frame[:N_TRAIN], TARGET[:N_TRAIN])
     new = frame[N_TRAIN:]
@@ -288,7 +288,7 @@ def test_another_kind_of_index_continues_nothing():
             model.predict(new.set_axis(index))
 
 
-def test_labels_that_are_no_times_tell_nothing():
+def test_labels_without_an_order_in_time_define_no_history():
     names = pd.Index([f"row {i}" for i in range(N)])
     frame = frame_with(names)
     model = quick().fit(frame[:N_TRAIN], TARGET[:N_TRAIN])
@@ -305,7 +305,7 @@ def test_an_index_with_a_gap_continues_in_its_usual_steps():
     np.testing.assert_allclose(model.predict(frame[N_TRAIN:]), with_history)
 
 
-def test_arrays_are_never_taken_to_continue_unless_asked():
+def test_arrays_have_the_context_as_history_only_with_train_tail():
     model = quick().fit(ROWS[:N_TRAIN], TARGET[:N_TRAIN])
     masked, with_history = masked_and_with_history(model, ROWS[N_TRAIN:])
     np.testing.assert_array_equal(model.predict(ROWS[N_TRAIN:]), masked)
@@ -351,7 +351,7 @@ def test_each_series_has_its_own_history(context, interleaved):
         np.testing.assert_allclose(model.predict(one), expected)
 
 
-def test_only_the_series_that_go_on_have_history():
+def test_only_series_that_continue_have_history():
     X, y, groups = two_series(interleaved=False)
     panel = as_panel(X, groups)
     old = panel.index.get_level_values("hour") < pd.Timestamp("2020-01-01 15:00")
@@ -368,7 +368,7 @@ def test_only_the_series_that_go_on_have_history():
     assert (expected[3][: L - 1] != masked[3][: L - 1]).all()
 
 
-def test_the_history_of_groups_of_arrays_is_used_when_asked_for():
+def test_train_tail_uses_the_history_of_each_group_of_arrays():
     X, y, groups = two_series(interleaved=True)
     model = quick(context="train_tail").fit(X[:N_TRAIN], y[:N_TRAIN], groups=groups[:N_TRAIN])
     new = model.predict(X[N_TRAIN:], groups=groups[N_TRAIN:])
@@ -380,7 +380,7 @@ def test_the_history_of_groups_of_arrays_is_used_when_asked_for():
     codes=st.lists(st.integers(0, 2), min_size=N, max_size=N),
     split=st.integers(20, N - 1),
 )
-def test_history_is_what_stood_before_however_series_are_mixed(fitted_tail_model, codes, split):
+def test_history_is_the_rows_before_for_any_interleaving_of_series(fitted_tail_model, codes, split):
     model, codes = fitted_tail_model, np.array(codes)
     new, first = codes[split:], codes[:split]
     history = History.of(Rows(ROWS[:split], first, pd.Index(range(3)), None, None, [0, 1]), L)
@@ -392,7 +392,7 @@ def test_history_is_what_stood_before_however_series_are_mixed(fitted_tail_model
 
 
 def tail_of(rows, codes):
-    """Last L - 1 rows of each series, by brute force."""
+    """Return the last L - 1 rows of each series, by brute force."""
     return rows[[i for i in range(len(rows)) if (codes[i + 1 :] == codes[i]).sum() < L - 1]]
 
 
@@ -407,7 +407,7 @@ def fitted_tail_model():
 
 @pytest.mark.parametrize("mode", ATTENTION_MODES)
 @pytest.mark.parametrize("context", ["auto", "mask"])
-def test_steps_that_a_short_window_lacks_get_no_attention(mode, context):
+def test_missing_steps_of_a_short_window_receive_no_attention(mode, context):
     model = quick(attention_mode=mode, context=context).fit(ROWS, TARGET)
     weights = model.attention_weights(ROWS)
     observed = np.arange(L) >= L - 1 - np.arange(L)[:, None]
@@ -430,17 +430,17 @@ def test_a_short_window_does_not_depend_on_the_other_rows():
         np.testing.assert_allclose(model.predict(ROWS[10 : 10 + n_rows]), whole[:n_rows])
 
 
-def test_complete_windows_alone_are_learnt_from_unless_mask_is_asked_for():
-    poisoned = TARGET.copy()
-    poisoned[: L - 1] = 1e6  # the targets of the short windows
-    for context, learnt in [("auto", False), ("train_tail", False), ("mask", True)]:
-        clean = quick(context=context).fit(ROWS, TARGET)
-        spoilt = quick(context=context).fit(ROWS, poisoned)
-        same = np.array_equal(clean.predict(ROWS[20:]), spoilt.predict(ROWS[20:]))
-        assert same != learnt
+def test_only_context_mask_trains_on_short_windows():
+    changed = TARGET.copy()
+    changed[: L - 1] = 1e6  # the targets of the short windows
+    for context, is_trained_on in [("auto", False), ("train_tail", False), ("mask", True)]:
+        original = quick(context=context).fit(ROWS, TARGET)
+        other = quick(context=context).fit(ROWS, changed)
+        same = np.array_equal(original.predict(ROWS[20:]), other.predict(ROWS[20:]))
+        assert same != is_trained_on
 
 
-def test_mask_learns_from_series_shorter_than_lookback():
+def test_context_mask_trains_on_series_shorter_than_lookback():
     model = quick(context="mask").fit(ROWS[: L - 1], TARGET[: L - 1])
     assert model.predict(ROWS).shape == (N,)
     groups = np.repeat([0, 1, 2], [2, 1, N - 3])

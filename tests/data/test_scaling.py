@@ -23,7 +23,7 @@ def in_own_units(values, exponent):
 
 
 @given(codes=codes_of_rows, lookback=st.integers(1, 5), data=st.data())
-def test_moments_are_those_of_written_out_windows_with_copies(codes, lookback, data):
+def test_moments_equal_those_of_explicit_windows_with_copies(codes, lookback, data):
     n_rows = len(codes)
     number = st.floats(-1e6, 1e6).map(lambda v: round(v, 3))
     values = data.draw(hnp.arrays(np.float64, (n_rows, 2), elements=number))
@@ -60,7 +60,7 @@ def test_a_small_change_of_a_large_value_is_not_constant():
     np.testing.assert_allclose(std, np.std([0, 0.001, 0.002]), rtol=1e-3)
 
 
-def test_moments_of_windows_weigh_all_steps_of_a_window_alike():
+def test_moments_of_windows_weight_all_steps_equally():
     X = np.random.default_rng(0).normal(size=(6, 4, 2))
     weight = np.array([0, 1, 2, 3, 0, 1])
     mean, std, _ = moments(X, weight.astype(float))
@@ -69,7 +69,7 @@ def test_moments_of_windows_weigh_all_steps_of_a_window_alike():
     np.testing.assert_allclose(std, written.std(axis=0))
 
 
-def test_moments_are_read_in_pieces(monkeypatch):
+def test_moments_are_computed_in_chunks(monkeypatch):
     X = np.random.default_rng(0).normal(size=(50, 3, 2))
     weight = np.arange(50.0)
     whole = moments(X, weight)
@@ -78,7 +78,7 @@ def test_moments_are_read_in_pieces(monkeypatch):
         np.testing.assert_allclose(found, expected)
 
 
-def test_rows_without_a_weight_have_no_part_in_the_moments():
+def test_rows_of_weight_zero_have_no_influence_on_the_moments():
     values = np.full((50_000, 1), 0.1)
     values[:3], values[-3:] = 1e200, np.inf
     weight = np.ones(len(values))
@@ -116,7 +116,7 @@ def test_finite_training_features_of_any_size_become_moderate_numbers(values):
         np.float64, st.tuples(st.integers(1, 20), st.just(2)), elements=st.floats(-1e300, 1e300)
     )
 )
-def test_targets_of_any_size_up_to_1e300_come_back(values):
+def test_the_inverse_transform_restores_targets_of_any_size_up_to_1e300(values):
     scaler = Standardizer.for_targets(values, np.ones(len(values)), standardize=True)
     back = scaler.inverse_transform(scaler.transform(values))
     size = np.abs(values).max(axis=0)
@@ -136,7 +136,7 @@ def test_a_feature_that_is_constant_in_training_becomes_zero_whatever_it_is_late
 
 @pytest.mark.filterwarnings("ignore:.* has a few values:UserWarning")
 @given(new=every_size, seen=st.sampled_from([1e-320, 1e-160, 1.0, 1e160, LARGEST]))
-def test_a_new_value_becomes_a_number_of_safe_size_or_is_refused_by_column(new, seen):
+def test_a_new_value_is_scaled_to_a_safe_size_or_is_an_error_that_names_the_column(new, seen):
     values = np.linspace(-seen, seen, 9)[:, None] if seen < LARGEST else np.array([[0.0], [seen]])
     weight = np.ones(len(values))
     scaler = Standardizer.for_features(values, weight, standardize=True, columns=["wind"])

@@ -1,4 +1,4 @@
-"""Labels of a series increase strictly, whatever their type; each disorder has its own advice."""
+"""Time labels of a series must increase strictly; every other order is an error with advice."""
 
 import datetime
 import decimal
@@ -17,7 +17,7 @@ N, L = 24, 3
 DAYS = pd.date_range("2024-01-01", periods=N, freq="D")
 HOURS = pd.date_range("2024-03-01", periods=N, freq="h")
 
-# Labels in time order, of every type that tells time.
+# Labels in time order, of every type that has one.
 INDEXES = {
     "time stamps": HOURS,
     "time stamps, seconds": HOURS.as_unit("s"),
@@ -65,7 +65,7 @@ def frame(index):
 
 
 @pytest.mark.parametrize("case", INDEXES)
-def test_labels_in_time_order_are_taken_and_compared_as_times(case):
+def test_labels_in_time_order_are_accepted_and_compared_as_times(case):
     times = check_increasing(INDEXES[case])
     assert times is not None
     assert times.is_monotonic_increasing
@@ -79,14 +79,14 @@ def test_the_newest_row_first_is_refused_with_the_advice_to_reverse(case):
 
 
 @pytest.mark.parametrize("case", INDEXES)
-def test_shuffled_rows_are_refused_with_both_ways_out(case):
+def test_shuffled_rows_are_an_error_with_both_remedies(case):
     shuffled = INDEXES[case][np.r_[3, 0, 7, 1, 2, 4:7, 8:N]]
     with pytest.raises(ValueError, match=r"several series, name .*groups=.*together by time"):
         check_increasing(shuffled)
 
 
 @pytest.mark.parametrize("case", INDEXES)
-def test_several_series_in_one_table_are_asked_for_their_names(case):
+def test_several_series_in_one_table_are_an_error_that_asks_for_groups(case):
     table = INDEXES[case].repeat(3)
     with pytest.raises(
         ValueError, match=r"3 times instead; .*groups=.*MultiIndex.*set_fit_request"
@@ -108,7 +108,7 @@ def test_a_missing_label_is_refused_with_its_row(case):
         check_increasing(index)
 
 
-def test_an_infinite_label_is_no_time():
+def test_an_infinite_label_is_an_error():
     with pytest.raises(ValueError, match=r"1 missing \(inf, first in row 1\)"):
         check_increasing(pd.Index([0.0, np.inf]))
 
@@ -125,7 +125,7 @@ def test_an_infinite_label_is_no_time():
         (["2023-13-45", "2023-13-46"], "2023-13-45"),
     ],
 )
-def test_text_that_may_be_several_dates_is_to_be_parsed(labels, label):
+def test_dates_as_text_of_another_format_than_iso_are_an_error_with_advice(labels, label):
     message = rf"Got '{re.escape(label)}' instead; parse the index with pd\.to_datetime"
     with pytest.raises(ValueError, match=message):
         check_increasing(pd.Index(labels))
@@ -159,7 +159,7 @@ AUSTRALIA = pd.date_range("2024-04-06 12:00", periods=40, freq="h", tz="Australi
 
 @pytest.mark.parametrize("index", [CLOCK, CLOCK[::4], AUSTRALIA], ids=["15 min", "1 h", "south"])
 @pytest.mark.parametrize("order", ["as recorded", "sorted"])
-def test_the_hour_that_comes_twice_is_not_to_be_sorted(index, order):
+def test_the_repeated_hour_of_a_clock_change_is_an_error_that_does_not_advise_sorting(index, order):
     local = index.tz_localize(None)
     if order == "sorted":
         local = local.sort_values()
@@ -168,12 +168,12 @@ def test_the_hour_that_comes_twice_is_not_to_be_sorted(index, order):
     assert check_increasing(index) is not None
 
 
-def test_one_row_recorded_twice_is_no_change_of_clocks():
+def test_a_duplicate_row_is_not_taken_for_a_clock_change():
     with pytest.raises(ValueError, match=r"2 times instead.*keep one"):
         check_increasing(HOURS.insert(7, HOURS[6]))
 
 
-def test_the_table_of_the_clock_change_can_be_mended_as_advised():
+def test_the_advice_for_a_clock_change_works():
     naive = CLOCK.tz_localize(None)
     assert check_increasing(naive.tz_localize("Europe/Berlin", ambiguous="infer")).equals(CLOCK)
 
@@ -211,21 +211,21 @@ def calls(model):
 
 
 @pytest.mark.parametrize("method", calls(None))
-def test_whatever_takes_rows_refuses_those_out_of_order(method, fitted):
+def test_every_method_refuses_rows_out_of_order(method, fitted):
     with pytest.raises(ValueError, match=r"in time order, oldest first.*newest row first"):
         calls(fitted)[method]()
 
 
 @pytest.mark.parametrize("names", [("day", "shop"), (None, None)])
 @pytest.mark.parametrize("shops", [["x", "y"], [1, 2]], ids=["text", "numbers"])
-def test_levels_the_other_way_round_are_refused_by_name(names, shops):
+def test_swapped_levels_of_a_MultiIndex_are_an_error_that_names_them(names, shops):
     index = pd.MultiIndex.from_product([DAYS, shops], names=names)
     with pytest.raises(ValueError, match=rf"\({names[0]}, {names[1]}\).*swaplevel\(\)\.sort_index"):
         quick().fit(frame(index), np.arange(2 * N))
     quick().fit(frame(index).swaplevel().sort_index(), np.arange(2 * N))
 
 
-def test_levels_of_numbers_are_known_by_their_names():
+def test_swapped_levels_of_numbers_are_recognised_by_name():
     index = pd.MultiIndex.from_product([range(N), [7, 8]], names=["year", "country"])
     with pytest.raises(ValueError, match=r"\(year, country\).*first level is the time"):
         quick().fit(frame(index), np.arange(2 * N))
@@ -271,7 +271,7 @@ def test_other_labels_than_those_of_X_are_an_error(case, name, fitted):
     [TARGET, TARGET.to_numpy(), TARGET.reset_index(drop=True), TARGET.to_frame(), list(TARGET)],
     ids=["Series", "array", "no labels", "frame", "list"],
 )
-def test_a_target_with_the_labels_of_X_or_none_is_taken(y):
+def test_a_target_with_the_labels_of_X_or_without_labels_is_accepted(y):
     assert quick().fit(TABLE, y).n_outputs_ == 1
 
 
@@ -282,14 +282,14 @@ def test_rows_numbered_from_elsewhere_are_other_rows():
         quick().fit(X[2:], y[:-2])
 
 
-def test_the_advice_for_another_order_mends_it(fitted):
+def test_the_advice_for_rows_in_another_order_works(fitted):
     y = TARGET.sample(frac=1, random_state=0)
     with pytest.raises(ValueError, match=r"y = y\.loc\[X\.index\]"):
         quick().fit(TABLE, y)
     pd.testing.assert_series_equal(y.loc[TABLE.index], TARGET, check_freq=False)
 
 
-def test_a_MultiIndex_that_X_has_lost_is_missed():
+def test_a_target_with_a_MultiIndex_that_X_lacks_is_an_error():
     index = pd.MultiIndex.from_product([["x", "y"], HOURS], names=["series", "time"])
     y = pd.Series(np.arange(2.0 * N), index=index)
     with pytest.raises(ValueError, match=r"array for X and a MultiIndex \(series, time\) in y"):
@@ -306,7 +306,7 @@ def test_a_MultiIndex_that_X_has_lost_is_missed():
     codes=st.lists(st.integers(0, 2), min_size=N, max_size=N),
     named=st.booleans(),
 )
-def test_labels_are_taken_if_and_only_if_they_increase_in_each_series(case, rows, codes, named):
+def test_labels_are_accepted_if_and_only_if_they_increase_in_each_series(case, rows, codes, named):
     index, codes = INDEXES[case][rows], np.array(codes[: len(rows)])
     if not named:
         codes[:] = 0
@@ -340,7 +340,7 @@ def test_labels_are_taken_if_and_only_if_they_increase_in_each_series(case, rows
         max_size=4,
     )
 )
-def test_labels_of_any_type_are_times_or_no_times_or_refused_in_our_words(labels):
+def test_labels_of_any_type_are_accepted_or_an_error_of_this_package(labels):
     try:
         times = to_times(pd.Index(labels, dtype=object))
     except ValueError as error:

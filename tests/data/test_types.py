@@ -1,4 +1,4 @@
-"""Types: the right numbers, or one ValueError that says what was expected, came, and to do."""
+"""Types: the right numbers, or one ValueError with the expected type, the given one, and advice."""
 
 import datetime
 import decimal
@@ -24,7 +24,7 @@ TARGET = rng.integers(-50, 50, size=N).astype(np.float64)
 TIMES = pd.date_range("2024-01-01", periods=N, freq="h")
 FRAME = pd.DataFrame(ROWS, columns=["u", "v"], index=TIMES)
 
-# One epoch may do worse than the mean.
+# One epoch may be worse than the null model.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -71,7 +71,7 @@ def column_of(cell):
 
 
 @pytest.mark.parametrize("cell", NO_NUMBERS.values(), ids=NO_NUMBERS)
-def test_a_cell_that_is_no_number_is_refused_with_its_place(cell):
+def test_a_cell_that_is_not_a_number_is_an_error_with_its_position(cell):
     column = column_of(cell)
     with pytest.raises(ValueError, match=r"X must hold numbers\. Got .* \(row 4, column 'c'\)"):
         quick().fit(FRAME.assign(c=pd.Series(column, index=TIMES, dtype=object)), TARGET)
@@ -82,7 +82,7 @@ def test_a_cell_that_is_no_number_is_refused_with_its_place(cell):
 
 
 @pytest.mark.parametrize("cell", MISSING.values(), ids=MISSING)
-def test_a_missing_cell_is_refused_with_its_place(cell):
+def test_a_missing_cell_is_an_error_with_its_position(cell):
     column = pd.Series(column_of(cell), index=TIMES, dtype=object)
     with pytest.raises(ValueError, match=r"X contains NaN.*column 'c', in 1 of 30 rows \(4\)"):
         quick().fit(FRAME.assign(c=column), TARGET)
@@ -92,7 +92,7 @@ def test_a_missing_cell_is_refused_with_its_place(cell):
 
 @pytest.mark.filterwarnings("ignore:.* has a few values:UserWarning")  # 2**70
 @pytest.mark.parametrize("cell", NUMBERS.values(), ids=NUMBERS)
-def test_a_cell_of_any_type_of_number_is_read(cell):
+def test_a_cell_of_any_numeric_type_is_accepted(cell):
     column = column_of(cell)
     numbers = column.astype(np.float64)
     by_objects = quick().fit(np.column_stack([ROWS, column]), column)
@@ -121,7 +121,7 @@ def test_a_dict_in_a_cell_is_the_type_error_of_scikit_learn():
         (bytes, r"must hold numbers\. Got an array of \|S"),
     ],
 )
-def test_an_array_of_a_dtype_that_is_no_number_is_refused(dtype, message):
+def test_an_array_of_a_non_numeric_dtype_is_an_error(dtype, message):
     with pytest.raises(ValueError, match=message):
         quick().fit(ROWS.astype(dtype), TARGET)
     with pytest.raises(ValueError, match=message):
@@ -131,7 +131,7 @@ def test_an_array_of_a_dtype_that_is_no_number_is_refused(dtype, message):
         fitted.predict(ROWS.astype(dtype))
 
 
-def test_records_are_refused():
+def test_structured_arrays_are_an_error():
     with pytest.raises(ValueError, match=r"X must hold numbers\. Got an array of \[\('a'"):
         quick().fit(ROWS.view([("a", float), ("b", float)]), TARGET)
 
@@ -144,7 +144,7 @@ def test_masked_values_are_missing_values():
         quick().fit(ROWS, np.ma.masked_equal(TARGET, TARGET[4]))
 
 
-def test_half_precision_tensors_are_read():
+def test_half_precision_tensors_are_accepted():
     tensor = torch.as_tensor(ROWS).to(torch.bfloat16)
     assert np.isfinite(quick().fit(tensor, TARGET).predict(tensor)).all()
 
@@ -164,7 +164,7 @@ TIME_AND_TEXT = {
 
 
 @pytest.mark.parametrize("cells", TIME_AND_TEXT.values(), ids=TIME_AND_TEXT)
-def test_a_polars_column_that_is_no_number_is_refused_by_name(cells):
+def test_a_non_numeric_polars_column_is_an_error_that_names_it(cells):
     frame = polars.DataFrame({"u": ROWS[:, 0], "when": cells})
     message = r"must hold numbers\. Got the column 'when' \(\w+.*\) instead; "
     with pytest.raises(ValueError, match=f"X {message}"):
@@ -177,7 +177,7 @@ def test_a_polars_column_that_is_no_number_is_refused_by_name(cells):
 
 
 @pytest.mark.parametrize("kind", ["int", "float", "Decimal", "bool"])
-def test_a_polars_column_of_numbers_is_read(kind):
+def test_a_numeric_polars_column_is_accepted(kind):
     cells = (TARGET > 0) if kind == "bool" else TARGET
     convert = {"int": int, "float": float, "Decimal": lambda v: decimal.Decimal(int(v))}
     column = polars.Series("c", [convert.get(kind, bool)(v) for v in cells])
@@ -187,7 +187,7 @@ def test_a_polars_column_of_numbers_is_read(kind):
     np.testing.assert_array_equal(by_frame, quick().fit(array, cells).predict(array))
 
 
-def test_make_windows_takes_no_time_stamps_for_numbers():
+def test_make_windows_does_not_convert_time_stamps_to_numbers():
     frame = polars.DataFrame({"when": list(TIMES), "u": ROWS[:, 0]})
     with pytest.raises(ValueError, match=r"series must hold numbers\. Got the column 'when'"):
         make_windows(frame, lookback=3)
@@ -205,7 +205,7 @@ def test_missing_values_of_polars_are_named_by_column():
         quick().fit(frame, TARGET)
 
 
-def test_a_lazy_frame_is_asked_to_be_collected():
+def test_a_lazy_frame_is_an_error_that_advises_collect():
     with pytest.raises(ValueError, match=r"Got an object of type LazyFrame.*collect\(\)"):
         quick().fit(polars.LazyFrame({"u": ROWS[:, 0]}), TARGET)
 
@@ -213,7 +213,7 @@ def test_a_lazy_frame_is_asked_to_be_collected():
 @pytest.mark.parametrize(
     "dtype", ["datetime64[s]", "datetime64[ns, UTC]", "timedelta64[s]", "category", "string"]
 )
-def test_a_pandas_column_that_is_no_number_is_refused_by_name(dtype):
+def test_a_non_numeric_pandas_column_is_an_error_that_names_it(dtype):
     column = pd.Series(np.arange(N), index=TIMES)
     column = column.astype(str).astype(dtype) if dtype == "string" else column.astype(dtype)
     with pytest.raises(ValueError, match=r"X must hold numbers\. Got the column 'c' \(.*\) ins"):
@@ -251,7 +251,7 @@ NO_TABLES = {
 
 
 @pytest.mark.parametrize("case", NO_TABLES)
-def test_what_is_no_table_is_refused_with_the_way_to_one(case):
+def test_an_X_that_is_not_a_table_is_an_error_with_advice(case):
     X, message = NO_TABLES[case]
     with pytest.raises(ValueError, match=f"(?s){message}"):
         quick().fit(X, TARGET)
@@ -272,7 +272,7 @@ NO_TARGETS = {
 
 
 @pytest.mark.parametrize("case", NO_TARGETS)
-def test_what_is_no_target_is_refused_with_the_way_to_one(case):
+def test_a_y_that_is_not_a_target_is_an_error_with_advice(case):
     y, message = NO_TARGETS[case]
     with pytest.raises(ValueError, match=f"(?s){message}"):
         quick().fit(ROWS, y)
@@ -281,7 +281,7 @@ def test_what_is_no_target_is_refused_with_the_way_to_one(case):
 
 
 @pytest.mark.parametrize("kind", ["M8[s]", "m8[s]", "text", "missing", "ragged"])
-def test_weights_that_are_no_numbers_are_refused(kind):
+def test_non_numeric_weights_are_an_error(kind):
     weight = {
         "text": np.full(N, "1"),
         "missing": [pd.NA] * N,
@@ -331,7 +331,7 @@ def is_a_number(cell):
     pairs=st.lists(st.tuples(cells, cells), min_size=1, max_size=3),
     to=st.sampled_from(CONTAINERS),
 )
-def test_objects_are_numbers_or_one_error_in_the_form_of_the_library(pairs, to):
+def test_objects_are_numbers_or_one_error_of_this_package(pairs, to):
     columns = [list(pair) * (N // 2) for pair in pairs]
     try:
         X = to(columns)
@@ -346,7 +346,7 @@ def test_objects_are_numbers_or_one_error_in_the_form_of_the_library(pairs, to):
 
 
 @given(dtype=dtypes, y_dtype=dtypes, shape=st.sampled_from([(N, 2), (N, 3, 2)]))
-def test_arrays_of_every_dtype_are_read_or_refused(dtype, y_dtype, shape):
+def test_arrays_of_every_dtype_are_accepted_or_an_error(dtype, y_dtype, shape):
     values = np.random.default_rng(0).integers(0, 2, size=shape)
     message = outcome(values.astype(dtype), (TARGET > 0).astype(y_dtype))
     right = {dtype, y_dtype} <= set(NUMBER_DTYPES)

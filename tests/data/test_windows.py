@@ -1,4 +1,4 @@
-"""Cutting: every window and target against a loop that writes them out."""
+"""Windows and targets against an explicit loop."""
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,12 @@ codes_of_rows = hnp.arrays(np.int64, st.integers(1, 25), elements=st.integers(0,
 
 
 def series_of(n_rows, n_features=2):
-    """Rows that tell themselves apart: row i is (i, 1000 + i, 2000 + i, ...)."""
+    """Return distinct rows: row i is (i, 1000 + i, 2000 + i, ...)."""
     return np.arange(n_rows)[:, None] + 1000.0 * np.arange(n_features)
 
 
 def history_of(codes, row):
-    """Rows of the same series, up to a row, by brute force."""
+    """Return the rows of the same series up to a row, by brute force."""
     return [other for other in range(row + 1) if codes[other] == codes[row]]
 
 
@@ -36,7 +36,7 @@ def history_of(codes, row):
     horizon=st.integers(1, 4),
     gap=st.integers(0, 4),
 )
-def test_a_target_lies_gap_plus_one_rows_behind_its_window(
+def test_a_target_is_gap_plus_one_rows_after_its_window(
     n_rows, n_features, n_outputs, lookback, horizon, gap
 ):
     assume(n_rows >= lookback + gap + horizon)
@@ -58,18 +58,18 @@ def test_a_target_lies_gap_plus_one_rows_behind_its_window(
         np.testing.assert_array_equal(np.ravel(y[i]), expected.ravel())
 
 
-def test_a_vector_and_one_step_ahead_give_a_vector():
+def test_the_target_of_a_vector_one_step_ahead_is_a_vector():
     X, y, _ = make_windows(series_of(6), np.arange(6), lookback=2)
     assert X.shape == (4, 2, 2)
     np.testing.assert_array_equal(y, [2, 3, 4, 5])
 
 
-def test_direct_steps_come_out_as_columns_nearest_first():
+def test_several_horizons_are_columns_nearest_first():
     _, y, _ = make_windows(series_of(7), np.arange(7), lookback=3, horizon=3)
     np.testing.assert_array_equal(y, [[3, 4, 5], [4, 5, 6]])
 
 
-def test_several_outputs_stand_side_by_side_step_after_step():
+def test_several_outputs_are_adjacent_columns_within_each_horizon():
     target = np.column_stack([np.arange(6), 10 + np.arange(6)])
     _, y, _ = make_windows(series_of(6), target, lookback=3, horizon=2)
     np.testing.assert_array_equal(y, [[3, 13, 4, 14], [4, 14, 5, 15]])
@@ -77,7 +77,7 @@ def test_several_outputs_stand_side_by_side_step_after_step():
     np.testing.assert_array_equal(y, [[3, 13], [4, 14], [5, 15]])
 
 
-def test_the_newest_row_is_a_target_only_if_asked_for_by_name():
+def test_the_newest_row_is_the_target_only_with_horizon_nowcast():
     series = series_of(6)
     _, y, index = make_windows(series, series[:, 0], lookback=3, horizon="nowcast")
     np.testing.assert_array_equal(y, index)
@@ -97,7 +97,7 @@ def test_no_target_is_inside_or_before_its_window():
         np.testing.assert_array_equal(oldest_target - newest_input, gap + 1)
 
 
-def test_columns_are_asked_for_by_name():
+def test_the_target_may_be_columns_by_name():
     times = pd.date_range("2020", periods=6, freq="D")
     frame = pd.DataFrame(series_of(6), columns=["a", "b"], index=times)
     X, y, index = make_windows(frame, "b", lookback=3)
@@ -120,7 +120,7 @@ def test_windows_and_targets_are_views():
     assert np.shares_memory(y, target)
 
 
-def test_without_a_target_every_complete_window_is_cut():
+def test_without_a_target_all_complete_windows_are_returned():
     X, y, index = make_windows(series_of(6), lookback=6)
     assert X.shape == (1, 6, 2)
     assert y is None
@@ -152,7 +152,7 @@ def test_a_vector_is_a_series_of_one_feature():
         ({"lookback": 2, "series": np.zeros((6, 2, 1))}, r"\(6, 2, 1\) instead; windows that are"),
     ],
 )
-def test_what_cannot_be_cut_is_told(arguments, message):
+def test_an_invalid_argument_is_an_error_with_advice(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_windows(**({"series": series_of(6), "y": np.arange(6)} | arguments))
 
@@ -182,7 +182,7 @@ def test_windows_of_interleaved_series_are_those_of_a_loop(codes, lookback, data
             assert n_missing == 0
         else:
             np.testing.assert_array_equal(mask[i], np.arange(lookback) >= n_missing)
-        # What stands in for a missing step comes from the same series.
+        # A missing step is filled with a row of the same series.
         assert set(codes[X[i, :, 0].astype(int)]) == {codes[row]}
 
 
@@ -200,7 +200,7 @@ def test_one_series_needs_no_codes(n_rows, lookback):
 
 
 @given(codes=codes_of_rows, lookback=st.integers(1, 6), data=st.data())
-def test_a_row_is_used_as_often_as_it_occurs_in_written_out_windows(codes, lookback, data):
+def test_a_row_is_counted_as_often_as_it_occurs_in_explicit_windows(codes, lookback, data):
     n_rows = len(codes)
     weight = data.draw(hnp.arrays(np.float64, n_rows, elements=st.integers(0, 3)))
     chosen = data.draw(hnp.arrays(bool, n_rows))
@@ -211,7 +211,7 @@ def test_a_row_is_used_as_often_as_it_occurs_in_written_out_windows(codes, lookb
     np.testing.assert_allclose(windows.n_uses(weight[chosen]), expected, atol=1e-12)
 
 
-def test_a_row_of_no_window_has_no_use_at_all():
+def test_a_row_of_no_window_is_counted_zero_times():
     windows = Windows.of_rows(series_of(40), 3).select(np.arange(2, 20))
     assert (windows.n_uses(np.full(18, 0.1))[20:] == 0).all()
 
@@ -230,12 +230,12 @@ def test_tensors_are_cut_like_arrays():
 
 
 @given(codes=codes_of_rows, fraction=st.floats(0.01, 0.99))
-def test_the_last_block_is_the_newest_share_of_each_series(codes, fraction):
+def test_the_last_block_is_the_newest_fraction_of_each_series(codes, fraction):
     is_last = last_block(codes, fraction)
     for code in np.unique(codes):
         members = is_last[codes == code]
-        assert (np.diff(members.astype(int)) >= 0).all()  # nothing behind the block
-        assert not members[0]  # something is left to learn from
+        assert (np.diff(members.astype(int)) >= 0).all()  # nothing after the block
+        assert not members[0]  # at least one window is left for training
         n_last = members.sum()
         assert n_last == min(np.ceil(fraction * len(members)), len(members) - 1)
 
@@ -247,7 +247,7 @@ def test_the_last_block_is_the_newest_share_of_each_series(codes, fraction):
     fraction=st.floats(0.05, 0.9),
     n_series=st.integers(1, 2),
 )
-def test_windows_reach_into_the_last_block_exactly_if_they_share_rows_with_it(
+def test_windows_reach_into_the_last_block_if_and_only_if_they_have_rows_in_common_with_it(
     n_rows, lookback, stride, fraction, n_series
 ):
     starts = np.arange(0, n_rows - lookback + 1, stride)
@@ -268,7 +268,7 @@ def test_windows_reach_into_the_last_block_exactly_if_they_share_rows_with_it(
 
 
 @pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
-def test_rows_with_lookback_are_the_windows_that_make_windows_cuts():
+def test_rows_with_lookback_equal_the_windows_of_make_windows():
     rng = np.random.default_rng(0)
     series, target = rng.normal(size=(60, 3)), rng.normal(size=60)
     options = {"hidden_size": 4, "max_epochs": 4, "early_stopping": False, "random_state": 0}
@@ -282,7 +282,7 @@ def test_rows_with_lookback_are_the_windows_that_make_windows_cuts():
     )
 
 
-def test_direct_horizons_are_predicted_as_columns():
+def test_several_horizons_are_predicted_as_columns():
     series = np.sin(np.arange(80.0))
     X, y, _ = make_windows(series, series, lookback=6, horizon=3)
     options = {"hidden_size": 8, "max_epochs": 60, "lr": 0.02, "random_state": 0}
