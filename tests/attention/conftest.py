@@ -1,4 +1,4 @@
-"""Windows, and bottleneck networks whose gates are given."""
+"""Fixtures: windows, and bottleneck networks with prescribed gates."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ B, T, F = 5, 6, 4
 
 @pytest.fixture(scope="session")
 def windows():
-    """Return a function that draws n windows (n, T, F)."""
+    """Return a function that samples n windows (n, T, F)."""
     return lambda n=B, dtype=torch.float64: torch.randn(n, T, F, dtype=dtype)
 
 

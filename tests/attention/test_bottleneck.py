@@ -1,4 +1,4 @@
-"""The bottleneck network: what closed gates hide, and its skip connection."""
+"""The bottleneck network: closed gates, ablation, and the skip connection."""
 
 import pytest
 import torch
@@ -71,13 +71,13 @@ def test_an_ablated_prediction_is_that_with_the_gate_pruned(windows, network_wit
 
 
 @pytest.mark.parametrize("shape", [(20, 10), (5, 4), (2, 3)])
-def test_a_slow_skip_connection_predicts_as_before_and_learns_like_one_of_20_inputs(shape):
+def test_a_slow_skip_connection_predicts_as_before_and_changes_like_one_of_20_inputs(shape):
     network = BottleneckLSTM(*shape, 1).double().eval()
     X = torch.ones(1, *shape, dtype=torch.float64)
     nn.init.normal_(network.skip.weight)
     nn.init.constant_(network.gate.bias, 9.0)  # all open
     before = network(X)
-    for _ in range(2):  # once more changes nothing
+    for _ in range(2):  # the second call has no effect
         network.slow_skip_connection()
         torch.testing.assert_close(network(X), before)
     optimizer = torch.optim.Adam(network.skip.parameters(), lr=0.01)

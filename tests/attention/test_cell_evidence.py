@@ -1,4 +1,4 @@
-"""Evidence of cells about their own gates: where it reaches, padding, gradients, events."""
+"""Evidence of cells for their own gates: range, padding, gradients, events."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def random_gate(mode="both", n_timesteps=T):
     return gate
 
 
-def test_training_begins_without_evidence():
+def test_the_initial_evidence_is_zero():
     assert not CellEvidence(T, F).double()(windows()).any()
 
 
@@ -119,7 +119,7 @@ def test_the_evidence_is_an_option_of_the_mechanism():
     assert isinstance(network.gate.evidence, nn.Module)
 
 
-def test_it_finds_events_that_happen_at_any_step():
+def test_attention_with_evidence_finds_events_at_any_step():
     rng = np.random.default_rng(0)
     n, n_timesteps = 1500, 30
     X = rng.normal(0, 0.3, size=(n, n_timesteps, 1))

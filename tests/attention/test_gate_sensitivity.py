@@ -1,4 +1,4 @@
-"""How much each cell of a window decides about the gates of others."""
+"""Gate sensitivity: the effect of each cell of a window on the gates of others."""
 
 import pytest
 import torch
@@ -46,16 +46,16 @@ def test_a_closed_cell_that_opens_another_has_attention_of_its_own(windows, swit
     network, X = switched_network(), windows()
     X[:, -1, 0] = torch.tensor([2.0, -2.0, 2.0, -2.0, 2.0])
     with torch.no_grad():
-        network.gate.bias[:4, -1] = -20 / LOGIT_SCALE  # in no window: two steps are left
+        network.gate.bias[:4, -1] = -20 / LOGIT_SCALE  # never open: two steps are left
     weights = network.attend(X)[1]
     on = X[:, -1, 0] > 0
-    assert (weights["gate"][:, -1, 0] == 0).all()  # its value does not pass
+    assert (weights["gate"][:, -1, 0] == 0).all()  # its own value is closed
     torch.testing.assert_close(weights["gate"][:, 4:, -1].mean(1), on.double())
-    # In the windows where nothing is open too: were it another, two cells would be.
+    # Also in windows without open cells: with another value, two cells would be open.
     expected = torch.zeros(B, T, F).double()
     expected[:, -1, 0] = 1
     torch.testing.assert_close(weights["gate_sensitivity"], expected)
-    # One third each of three cells, or all on the one that has closed the others.
+    # A third on each of three cells, or all on the one that closes the others.
     torch.testing.assert_close(weights["cell"][:, -1, 0], torch.where(on, 1 / 3, 1.0).double())
     torch.testing.assert_close(weights["cell"].sum(dim=(1, 2)), torch.ones(B).double())
 
@@ -114,7 +114,7 @@ def test_the_sensitivity_is_that_of_replacing_one_cell_after_the_other(windows, 
                     expected[:, t, f] = torch.maximum(expected[:, t, f], change)
         assert (expected > 0.1).double().mean() > 0.1
         torch.testing.assert_close(gate_sensitivity(gate, X), expected, rtol=0, atol=1e-3)
-        # It is of each window, whatever stands beside it.
+        # The sensitivity of a window does not depend on the other windows.
         torch.testing.assert_close(gate_sensitivity(gate, X[3:5]), gate_sensitivity(gate, X)[3:5])
 
 

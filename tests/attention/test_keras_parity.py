@@ -305,7 +305,7 @@ def gru_states(inputs, values, prefix):
     return np.array(states)
 
 
-def test_retain_is_the_paper_step_by_step():
+def test_retain_equals_the_equations_of_the_paper():
     """Choi et al. 2016, steps 1 to 5, sample by sample, and the contribution of each cell."""
     network = RETAIN(T, F, 1, hidden_size=H, position_embedding=False).double()
     values = {name: value.numpy() for name, value in network.state_dict().items()}
@@ -324,5 +324,5 @@ def test_retain_is_the_paper_step_by_step():
         np.testing.assert_allclose(prediction[n, 0], expected, **TOLERANCE)
         for t in range(T):
             for k in range(F):
-                share = alpha[t] * (W @ (beta[t] * W_emb[:, k])) * X[n, t, k]
-                np.testing.assert_allclose(contributions[n, t, k, 0], share, **TOLERANCE)
+                contribution = alpha[t] * (W @ (beta[t] * W_emb[:, k])) * X[n, t, k]
+                np.testing.assert_allclose(contributions[n, t, k, 0], contribution, **TOLERANCE)

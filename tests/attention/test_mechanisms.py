@@ -63,7 +63,7 @@ def changed_from(X, step):
 # The registry
 
 
-def test_every_line_has_known_modes_and_places():
+def test_every_registry_entry_has_known_modes_and_places():
     places = {"gate", "feature_score", "readout", "time_score", "network"}
     for modes in ATTENTION_MECHANISMS.values():
         assert modes
@@ -203,13 +203,13 @@ def test_coefficients_of_retain_do_not_depend_on_earlier_steps():
 
 
 def test_input_attention_varies_from_step_to_step_of_a_window():
-    """Without the tanh it cannot: the state's term is the same for all features and cancels."""
+    """Without the tanh it cannot: the term of the state is equal for all features and cancels."""
     encoder = InputAttentionEncoder(T, F, hidden_size=H).double()  # as it is initialised
     _, weights = encoder(3 * windows())
     assert weights.std(dim=1).mean() > 1e-3
 
 
-def test_input_attention_learns_from_the_state():
+def test_input_attention_depends_on_the_state():
     encoder = InputAttentionEncoder(T, F, hidden_size=H).double()
     states, _ = encoder(windows(32))
     states[:, -1].pow(2).sum().backward()
@@ -217,7 +217,7 @@ def test_input_attention_learns_from_the_state():
     assert state.abs().mean() > 1e-3 * series.abs().mean() > 0
 
 
-def test_decoder_reads_the_history_of_the_target():
+def test_the_decoder_depends_on_the_history_of_the_target():
     decoder = randomised(TemporalAttentionDecoder(H, 1, history=True))
     states = torch.randn(B, T, H, dtype=torch.float64)
     history = torch.randn(B, T, dtype=torch.float64, requires_grad=True)

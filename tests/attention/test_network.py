@@ -132,7 +132,7 @@ def test_padding_has_no_weight_and_no_influence(attention, mode, padding):
 
 
 def trimmed(state, shapes):
-    """Keep the newest entries of every parameter that has a time axis."""
+    """Return the newest entries of every parameter that has a time axis."""
     for name, shape in shapes.items():
         for axis, size in enumerate(shape):
             state[name] = state[name].narrow(axis, state[name].shape[axis] - size, size)
@@ -143,7 +143,7 @@ def trimmed(state, shapes):
 def test_a_padded_window_is_the_short_window(attention, mode):
     """Cut to the newest steps, the same parameters predict the same from unpadded windows."""
     L = 4
-    # Alignment spaces as wide as the window would be cut with it, so their size is fixed here.
+    # Alignment spaces of the size of the window would be cut with it, so their size is fixed here.
     options = attention_options(attention)
     fixed = {"score_size": 5} if "score_size" in options else {}
     network = network_of(attention, mode, attention_params=fixed)
@@ -234,7 +234,7 @@ def test_a_network_of_zeros_attends_uniformly(attention, mode):
         if {"gate", "feature_score"} & set(places)
     ],
 )
-def test_gates_leave_the_input_unchanged_at_first(attention, mode):
+def test_untrained_gates_do_not_change_the_input(attention, mode):
     network = network_of(attention, mode, random=False)
     X, mask = windows(), left_padding()
     torch.testing.assert_close(network.gate(X)[0], X)
@@ -242,10 +242,10 @@ def test_gates_leave_the_input_unchanged_at_first(attention, mode):
     torch.testing.assert_close(network.gate(X, mask)[0], X)
 
 
-# torch says so of every nn.LSTM, whose list of its own weights is not a buffer.
+# A warning of torch for every nn.LSTM, whose list of its own weights is not a buffer.
 @pytest.mark.filterwarnings("ignore:The tensor attributes self.*_flat_weights:UserWarning")
 @every_network
-def test_export_gives_the_same_prediction(attention, mode):
+def test_an_exported_network_has_the_same_prediction(attention, mode):
     network, X = network_of(attention, mode, dtype=torch.float32), windows(dtype=torch.float32)
     samples = torch.export.Dim("samples")
     exported = torch.export.export(network, (X,), dynamic_shapes=({0: samples},), strict=False)
@@ -254,14 +254,14 @@ def test_export_gives_the_same_prediction(attention, mode):
 
 
 @every_network
-def test_state_dict_makes_the_round_trip(attention, mode):
+def test_a_loaded_state_dict_has_the_same_prediction(attention, mode):
     network, other, X = network_of(attention, mode), network_of(attention, mode), windows()
     other.load_state_dict(network.state_dict())
     torch.testing.assert_close(other(X), network(X), rtol=0, atol=0)
     torch.testing.assert_close(copy.deepcopy(network)(X), network(X), rtol=0, atol=0)
 
 
-def test_no_mode_is_the_plain_lstm():
+def test_without_a_mode_the_network_is_the_plain_lstm():
     network, X = network_of("dense", None), windows()
     assert isinstance(network, AttentionLSTM)
     states, _ = network.encoder.lstm(network.encoder.position(X))
