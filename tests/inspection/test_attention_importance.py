@@ -1,4 +1,4 @@
-"""Attention beside importance: estimators whose attention and whose reading are known."""
+"""Attention against importance: estimators with known attention and known inputs."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ N, T, F = 100, 4, 3
 
 @pytest.fixture
 def attends(Reads):
-    """Return a function that makes an estimator of one cell, with this attention."""
+    """Return a function that builds an estimator of one cell with the given attention."""
 
     class Attends(Reads):
         def attention_weights(self, X):
@@ -31,7 +31,7 @@ def windows():
     return np.random.default_rng(0).normal(size=(N, T, F))
 
 
-def test_attention_on_the_feature_that_is_read_overlaps_wholly(attends):
+def test_attention_on_the_relevant_feature_overlaps_completely_with_importance(attends):
     X = windows()
     result = attention_importance(attends((1, 2), feature=[0, 0, 1]), X, X[:, 1, 2], random_state=0)
     assert result.overlap == 1

@@ -283,7 +283,7 @@ def test_attention_is_found_in_pipelines_searches_and_transformed_targets():
     assert found.areas.index.get_level_values("order").unique().tolist() == ["attention", "random"]
 
 
-def test_the_same_seed_gives_the_same_bits_in_parallel_too(Reads):
+def test_results_with_the_same_seed_are_identical_in_parallel(Reads):
     X, estimator = windows(), Reads(*CELLS)
     y = estimator.predict(X)
     X.setflags(write=False)

@@ -120,7 +120,7 @@ def count_warnings(function, *args, **options):
     # Faithfulness leaves out the rows without a complete window.
     [("permutation_importance", 1), ("faithfulness", 0), ("uniform_attention_check", 1)],
 )
-def test_missing_history_is_warned_of_once_a_call(name, expected, by_index, panel, target):
+def test_a_call_warns_once_of_missing_history(name, expected, by_index, panel, target):
     function, options = FUNCTIONS[name]
     assert count_warnings(function, by_index, panel, target, random_state=0, **options) == expected
 
@@ -161,11 +161,11 @@ def test_faithfulness_of_rows_is_that_of_their_complete_windows(by_groups, rows,
     pd.testing.assert_frame_equal(found.areas, expected.areas)
     assert found.areas.loc[("attention", "comprehensiveness"), "difference"] > 0
     weights = by_groups.attention_weights(rows, groups=GROUPS).cell
-    given = faithfulness(by_groups, rows, target, groups=GROUPS, attention=weights, **options)
-    pd.testing.assert_frame_equal(given.areas, expected.areas)
+    result = faithfulness(by_groups, rows, target, groups=GROUPS, attention=weights, **options)
+    pd.testing.assert_frame_equal(result.areas, expected.areas)
 
 
-def test_attention_for_faithfulness_of_rows_may_be_given_for_all_windows(by_groups, rows, target):
+def test_attention_for_faithfulness_of_rows_may_cover_all_windows(by_groups, rows, target):
     attention = np.zeros((LOOKBACK, 2))
     attention[LOOKBACK - 3, 0] = 1.0
     result = faithfulness(

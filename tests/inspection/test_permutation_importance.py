@@ -63,7 +63,7 @@ def test_importance_is_zero_except_on_cells_that_the_estimator_reads(cells, seed
 
 
 def test_a_feature_is_permuted_as_a_whole_series():
-    # The product of two steps of one feature survives if both come from the same other sample.
+    # The product of two steps of one feature is kept if both come from the same other sample.
     class Product:
         def predict(self, X):
             return (X[:, 0, 1] == X[:, 1, 1]).astype(float)
@@ -125,9 +125,9 @@ def test_a_callable_scorer_gets_the_estimator(Reads):
         assert model.cells == ((0, 1),)
         return -mean_absolute_error(y, model.predict(X))
 
-    made = make_scorer(mean_absolute_error, greater_is_better=False)
+    scorer = make_scorer(mean_absolute_error, greater_is_better=False)
     by_name = importance(estimator, X, y, scoring="neg_mean_absolute_error").importances
-    for scoring in (minus_error, made):
+    for scoring in (minus_error, scorer):
         np.testing.assert_array_equal(
             importance(estimator, X, y, scoring=scoring).importances, by_name
         )
@@ -189,7 +189,7 @@ def test_frames_are_labelled_by_feature_and_steps_before_the_prediction(Reads):
 
 
 @pytest.mark.parametrize("max_samples", [20, 1 / 3])
-def test_the_samples_drawn_are_those_of_the_baseline_score(max_samples, Reads):
+def test_the_baseline_score_uses_the_same_subsample(max_samples, Reads):
     seen = []
 
     class Watches(Reads):

@@ -97,8 +97,8 @@ def test_correlations_are_those_of_scipy():
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.data())
-def test_probabilities_to_be_in_the_top_k_sum_to_k(values, draw):
-    k = draw.draw(st.integers(1, len(values)))
+def test_probabilities_to_be_in_the_top_k_sum_to_k(values, hypothesis_data):
+    k = hypothesis_data.draw(st.integers(1, len(values)))
     chances = _in_top(np.array(values, dtype=float), k)
     assert chances.sum() == pytest.approx(k)
     assert ((chances >= 0) & (chances <= 1)).all()
@@ -128,7 +128,7 @@ def test_all_attention_that_the_mode_defines_is_compared(mode):
     assert not hasattr(model, "net_")
 
 
-def test_the_same_seed_gives_the_same_refits_in_parallel_too():
+def test_refits_with_the_same_seed_are_identical_in_parallel():
     X, y = data()
     with parallel_config(backend="threading"):
         first, again, other = (
@@ -139,7 +139,7 @@ def test_the_same_seed_gives_the_same_refits_in_parallel_too():
     assert not first.feature.equals(other.feature)
 
 
-def test_pipelines_and_searches_are_refitted_whole():
+def test_refits_are_of_the_whole_pipeline_or_search():
     X, y = data()
     pipeline = Pipeline([("tanh", FunctionTransformer(np.tanh)), ("last", Attends("seed"))])
     search = GridSearchCV(

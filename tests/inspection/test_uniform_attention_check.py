@@ -1,4 +1,4 @@
-"""uniform_attention_check: predictions and scores with learnt and with uniform weights."""
+"""uniform_attention_check: predictions and scores with trained and with uniform weights."""
 
 import numpy as np
 import pytest
@@ -72,8 +72,8 @@ def test_attention_that_the_prediction_needs_makes_a_difference():
 def test_a_higher_confidence_has_a_wider_interval():
     X, y = synthetic_windows()
     model = fitted(X, y)
-    narrow, wide = (check(model, X, y, confidence=c, n_bootstrap=300) for c in (0.5, 0.99))
-    assert wide.low < narrow.low < narrow.difference < narrow.high < wide.high
+    at_50, at_99 = (check(model, X, y, confidence=c, n_bootstrap=300) for c in (0.5, 0.99))
+    assert at_99.low < at_50.low < at_50.difference < at_50.high < at_99.high
 
 
 @pytest.mark.parametrize("mode", ["time", "both"])
