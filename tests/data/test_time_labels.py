@@ -38,6 +38,10 @@ INDEXES = {
     "floats": pd.Index(np.arange(N) / 7),
     "single precision": pd.Index(np.arange(N, dtype=np.float32)),
     "dates": pd.Index(list(DAYS.date)),
+    "dates of any year": pd.Index([datetime.date(1 + 400 * i, 1, 1) for i in range(N)]),
+    "datetimes of any year": pd.Index(
+        [datetime.datetime(1 + 400 * i, 1, 1, tzinfo=datetime.UTC) for i in range(N)], dtype=object
+    ),
     "datetimes": pd.Index([d.to_pydatetime() for d in HOURS], dtype=object),
     "Timestamps": pd.Index(list(HOURS), dtype=object),
     "Timestamps with a zone": pd.Index(list(HOURS.tz_localize("UTC")), dtype=object),
@@ -100,12 +104,18 @@ def test_several_series_in_one_table_are_an_error_that_asks_for_groups(case):
 def test_a_missing_label_is_refused_with_its_row(case):
     labels = pd.Series(list(INDEXES[case]), dtype=object)
     labels[5] = None
-    index = pd.Index(labels)
+    index = pd.Index(labels, dtype=object)
     if case in ("time stamps", "periods", "floats"):
         index = INDEXES[case].astype("float64") if case == "floats" else INDEXES[case]
         index = index.insert(5, None)
     with pytest.raises(ValueError, match=r"must have a time label.*1 missing.*first in row 5"):
         check_increasing(index)
+
+
+def test_time_deltas_that_pandas_cannot_hold_are_refused():
+    labels = pd.Index([datetime.timedelta(0), datetime.timedelta.max], dtype=object)
+    with pytest.raises(ValueError, match=r"index of X must be within the range of pandas\.Timede"):
+        check_increasing(labels)
 
 
 def test_an_infinite_label_is_an_error():
