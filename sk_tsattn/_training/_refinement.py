@@ -134,6 +134,8 @@ class Refinement(Candidates):
     def _expand_group(self, n_steps: int) -> Generator[None, None, bool]:
         """Open all gates of an interchangeable group; return whether the result is kept."""
         selected, gate = self.incumbent, self.network.gate
+        if gate.evidence is not None:  # the cells that are open differ between windows
+            return False
         found: list[Tensor] = []
         for start in (selected, self.warmed_up):
             self.restore(start)

@@ -88,18 +88,6 @@ def test_gradients_reach_the_evidence(mode, sampled):
     assert {"evidence.out", "evidence.neighbours"} <= set(names)
 
 
-def test_an_expanded_group_is_open_whatever_the_evidence():
-    gate, X = random_gate().eval(), windows(200)
-    group = torch.zeros(T, F, dtype=torch.bool)
-    group[:, 0] = True
-    with torch.no_grad():
-        gate.input_active.fill_(False)
-        assert gate(X)[1][:, group].min() < 0.5
-        gate.expand(group)
-        assert gate(X)[1][:, group].min() == 1
-    assert gate.is_static()
-
-
 def test_evidence_is_no_sensitivity_of_other_gates():
     gate = random_gate(n_timesteps=7).eval()
     assert gate(windows(20, 7))[1].std(dim=0).max() > 0.1
@@ -109,7 +97,6 @@ def test_evidence_is_no_sensitivity_of_other_gates():
 def test_a_gate_of_a_feature_has_no_evidence():
     gate = BottleneckGate(T, F, attention_mode="feature", cell_evidence=True)
     assert gate.evidence is None
-    assert not gate.evidence_active
 
 
 def test_the_evidence_is_an_option_of_the_mechanism():

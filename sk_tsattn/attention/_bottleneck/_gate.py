@@ -57,8 +57,6 @@ class BottleneckGate(nn.Module):
     active, input_active : Tensor of bool, of the shape of the mode
         Buffers: gates, and input gates of the gating network, that are not pruned. Pruned gates
         are 0, except where they are sampled.
-    evidence_active : Tensor of bool, of shape ()
-        A buffer: whether gates depend on the evidence of their own cells.
     baselines : Tensor of shape (2, n_features)
         A buffer: two common values of each feature, which replace a cell to measure its
         sensitivity, see :func:`~sk_tsattn.attention.gate_sensitivity`. The estimator sets them to
@@ -78,7 +76,6 @@ class BottleneckGate(nn.Module):
 
     active: Tensor
     input_active: Tensor
-    evidence_active: Tensor
     baselines: Tensor
 
     def __init__(
@@ -101,7 +98,6 @@ class BottleneckGate(nn.Module):
         self.evidence: CellEvidence | None = None
         if cell_evidence and attention_mode != "feature":
             self.evidence = CellEvidence(T, F, by_step=attention_mode == "time")
-        self.register_buffer("evidence_active", torch.tensor(self.evidence is not None))
         self.register_buffer("active", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("input_active", torch.ones(shape, dtype=torch.bool))
         self.register_buffer("baselines", torch.tensor([[-0.67], [0.67]]).expand(2, F).clone())
@@ -125,7 +121,7 @@ class BottleneckGate(nn.Module):
         return X * gates, gates, penalty
 
     def own_evidence(self, X: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the evidence of the cells X (B, T, F) about their own gates, 0 if it is closed.
+        """Return the evidence of the cells X (B, T, F) about their own gates, 0 without any.
 
         It has the shape (B, T, F), or (B, T, 1) and (B, 1, 1) in the modes ``"time"`` and
         ``"feature"``.
@@ -133,11 +129,11 @@ class BottleneckGate(nn.Module):
         if self.evidence is None:
             return torch.zeros_like(X[:, :1, :1])
         evidence: Tensor = self.evidence(X, mask)
-        return evidence * self.evidence_active
+        return evidence
 
     def is_static(self) -> bool:
         """Return whether all windows have the same gates, except padding."""
-        return not (self.evidence_active or self.input_gates().any())
+        return self.evidence is None and not self.input_gates().any()
 
     def input_gates(self) -> Tensor:
         """Return the input gates of the gating network in prediction, (T, F)."""
@@ -164,7 +160,6 @@ class BottleneckGate(nn.Module):
         """Let all gates and inputs be open, and set the baselines."""
         self.active.fill_(True)
         self.input_active.fill_(True)
-        self.evidence_active.fill_(self.evidence is not None)
         self.baselines.copy_(baselines)
 
     @torch.no_grad()
@@ -177,9 +172,7 @@ class BottleneckGate(nn.Module):
 
     @torch.no_grad()
     def expand(self, group: Tensor) -> Tensor:
-        """Open a group of gates fully, whatever the evidence of the cells.
-
-        The gating network must have no active inputs.
+        """Open a group of gates fully. The gates must be static.
 
         Parameters
         ----------
@@ -190,7 +183,6 @@ class BottleneckGate(nn.Module):
         fraction : Tensor of shape ()
             The mean of these gates before.
         """
-        self.evidence_active.fill_(False)
         X = torch.zeros_like(self.input_logits)[None]
         logits = self.gating_network(X, None, self.bias)
         fraction = (self.gates_from_logits(logits, None)[0] * group).sum() / group.sum()
