@@ -30,7 +30,7 @@ def windows():
 
 @pytest.fixture(scope="session")
 def fitted(windows):
-    """Return a model of each attention mode, trained enough that no two weights are the same."""
+    """Return a model of each attention mode, trained until all weights differ."""
     y = windows[:, 2, 1] - windows[:, 5, 3]
     return {
         mode: AttentionLSTMRegressor(
@@ -56,7 +56,7 @@ def hourly():
 
 @pytest.fixture
 def arguments():
-    """Return a function that makes the arguments of an AttentionDisplay, without a fit."""
+    """Return a function for the arguments of an AttentionDisplay, without a fit."""
     return _arguments
 
 

@@ -123,7 +123,7 @@ def test_uniform_attention_is_marked(fitted, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_from_X_draws_the_mean_over_these_windows(fitted, windows, mode):
+def test_from_X_shows_the_mean_over_these_windows(fitted, windows, mode):
     weights = fitted[mode].attention_weights(windows[:7])
     display = AttentionDisplay.from_estimator(fitted[mode], windows[:7])
     if mode == "both":
@@ -205,7 +205,7 @@ def test_other_weights_of_an_estimator_are_ignored(fitted, windows, monkeypatch)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_it_draws_on_the_axes_that_are_given(fitted, windows, plt, mode):
+def test_the_display_is_drawn_on_given_axes(fitted, windows, plt, mode):
     figure, (left, right) = plt.subplots(1, 2)
     display = AttentionDisplay.from_estimator(fitted[mode], windows, ax=right)
     assert display.ax_ is right
@@ -305,20 +305,20 @@ def test_a_wrong_max_features_is_an_error(fitted, plt, max_features):
     assert plt.get_fignums() == []
 
 
-def test_without_attention_the_error_says_what_to_fit(fitted, windows):
+def test_an_estimator_without_attention_is_an_error_that_names_what_to_fit(fitted, windows):
     for X in (None, windows):
         with pytest.raises(ValueError, match=r"attention_mode=None .* attention_mode='time'"):
             AttentionDisplay.from_estimator(fitted[None], X)
 
 
-def test_of_a_pipeline_the_error_says_what_to_draw(hourly):
+def test_a_pipeline_is_an_error_that_names_its_last_step(hourly):
     model, frame, _ = hourly
     pipeline = make_pipeline(StandardScaler().set_output(transform="pandas").fit(frame), model)
     with pytest.raises(ValueError, match=r"Got Pipeline instead; .* pipeline\[-1\]"):
         AttentionDisplay.from_estimator(pipeline)
 
 
-def test_an_unfitted_estimator_is_not_drawn(plt):
+def test_an_unfitted_estimator_is_an_error(plt):
     with pytest.raises(NotFittedError, match="fit"):
         AttentionDisplay.from_estimator(AttentionLSTMRegressor())
     assert plt.get_fignums() == []

@@ -30,7 +30,7 @@ NAMES = ["PM2.5", "temperature", "dew point", "wind speed", "snow"]
 
 
 def cells(shift):
-    """Attention of 24 samples on a few cells; ``shift`` moves some of it, and makes it more."""
+    """Return attention of 24 samples on a few cells; ``shift`` moves and increases some of it."""
     sample = np.arange(24)[:, None, None]
     time, feature = np.arange(T)[:, None], np.arange(F)
     recent = np.exp(-(T - 1 - time) / 2.0) * (feature == 0)
@@ -103,7 +103,7 @@ def history(shift):
     return LossCurveDisplay(pd.DataFrame(table), n_iter=24)
 
 
-# Each takes a shift of its data, 0 for the figure that is kept, and the axes.
+# Functions of a shift of the data, 0 for the baseline, and the axes.
 FIGURES = {
     "map": lambda shift, ax: attention(shift).plot(ax, kind="map"),
     "sample": lambda shift, ax: attention(shift).plot(ax, kind="sample"),
@@ -136,29 +136,29 @@ def draw(name, path, shift=0):
 
 
 def difference(name, path):
-    """Compare a figure with the kept one; return None or a report of how they differ."""
+    """Compare a figure with its baseline; return None or a report of the difference."""
     from matplotlib.testing.compare import compare_images
 
     return compare_images(str(BASELINES / f"{name}.png"), str(path), TOLERANCE)
 
 
-def test_every_kind_has_a_figure_that_is_kept():
+def test_every_kind_has_a_baseline():
     assert set(KINDS) <= set(FIGURES)
     assert {path.stem for path in BASELINES.glob("*.png")} == set(FIGURES)
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_equals_the_kept_one(name, tmp_path):
+def test_a_figure_equals_its_baseline(name, tmp_path):
     report = difference(name, draw(name, tmp_path / f"{name}.png"))
     assert report is None, report
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_of_other_data_differs(name, tmp_path):
+def test_a_figure_of_other_data_differs_from_the_baseline(name, tmp_path):
     assert difference(name, draw(name, tmp_path / f"{name}.png", shift=1)) is not None
 
 
-def test_the_kept_figures_are_small():
+def test_the_baselines_are_small_files():
     for path in BASELINES.glob("*.png"):
         assert path.stat().st_size < 60_000
 

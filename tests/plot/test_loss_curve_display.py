@@ -44,7 +44,7 @@ def test_without_a_validation_set_there_is_one_curve(assert_legible):
 
 
 @pytest.mark.parametrize(("factor", "scale"), [(5, "linear"), (20, "log")])
-def test_losses_that_fall_far_are_on_a_log_scale(factor, scale):
+def test_the_scale_is_logarithmic_if_losses_decrease_by_a_large_factor(factor, scale):
     frame = pd.DataFrame({"epoch": [1, 2], "train_loss": [1.0, 1.0 / factor]})
     assert LossCurveDisplay(frame).plot().axes_["loss"].get_yscale() == scale
 
@@ -80,7 +80,7 @@ def test_short_phases_have_labels_that_do_not_overlap(n_epochs, assert_legible):
 
 
 @pytest.mark.parametrize("size", [(6.4, 3.6, 10), (12, 6.75, 16)], ids=["readme", "talk"])
-def test_it_draws_on_the_axes_that_are_given(trained, plt, size, assert_legible):
+def test_the_display_is_drawn_on_given_axes(trained, plt, size, assert_legible):
     width, height, font = size
     with plt.rc_context({"font.size": font}):
         figure, (left, right) = plt.subplots(1, 2, figsize=(width, height), layout="constrained")
@@ -98,17 +98,17 @@ def test_any_number_of_epochs_is_legible(n_epochs, assert_legible):
     assert_legible(LossCurveDisplay(history(n_epochs), n_iter=1).plot().figure_)
 
 
-def test_a_history_without_losses_is_an_error_that_says_what_to_give(plt):
+def test_a_history_without_losses_is_an_error_with_advice(plt):
     with pytest.raises(ValueError, match=r"'epoch' and 'train_loss'. Got \['epoch'\] instead"):
         LossCurveDisplay(history()[["epoch"]]).plot()
     assert plt.get_fignums() == []
 
 
-def test_of_a_pipeline_the_error_says_what_to_draw(trained):
+def test_a_pipeline_is_an_error_that_names_its_last_step(trained):
     with pytest.raises(ValueError, match=r"Got Pipeline instead; .* pipeline\[-1\]"):
         LossCurveDisplay.from_estimator(make_pipeline(StandardScaler(), trained))
 
 
-def test_an_unfitted_estimator_is_not_drawn():
+def test_an_unfitted_estimator_is_an_error():
     with pytest.raises(NotFittedError, match="fit"):
         LossCurveDisplay.from_estimator(AttentionLSTMRegressor())

@@ -12,7 +12,7 @@ T, F = 6, 4
 
 
 @pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
-def test_a_sample_is_its_series_in_their_units_shaded_by_its_attention(hourly):
+def test_a_sample_shows_its_series_in_their_units_shaded_by_attention(hourly):
     model, frame, _ = hourly
     display = AttentionDisplay.from_estimator(model, frame[:40], kind="sample", sample=20)
     cell = model.attention_weights(frame[:40]).cell[20]
@@ -29,7 +29,7 @@ def test_a_sample_is_its_series_in_their_units_shaded_by_its_attention(hourly):
 
 
 @pytest.mark.parametrize("mode", ["time", "feature", "both"])
-def test_every_mode_has_its_sample(fitted, windows, mode):
+def test_a_sample_is_shown_in_every_mode(fitted, windows, mode):
     weights = fitted[mode].attention_weights(windows)
     display = AttentionDisplay.from_estimator(fitted[mode], windows, kind="sample", sample=7)
     shades = [ax.collections[0].get_array().ravel() for ax in display.axes_.values()]
@@ -63,7 +63,7 @@ def test_the_title_of_a_sample_has_all_outputs(windows):
     assert display.ax_.get_title().startswith(expected)
 
 
-def test_a_sample_after_the_training_set_has_the_end_of_that_as_its_history(hourly):
+def test_a_sample_after_the_training_set_has_its_last_rows_as_history(hourly):
     model, frame, _ = hourly
     display = AttentionDisplay.from_estimator(model, frame[40:], kind="sample", sample=1)
     for name, ax in display.axes_.items():
@@ -73,7 +73,7 @@ def test_a_sample_after_the_training_set_has_the_end_of_that_as_its_history(hour
 
 
 @pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
-def test_a_sample_with_too_short_a_history_leaves_a_gap(hourly):
+def test_missing_history_of_a_sample_is_a_gap(hourly):
     model, frame, _ = hourly
     display = AttentionDisplay.from_estimator(model, frame[:40], kind="sample", sample=1)
     for name, ax in display.axes_.items():
@@ -85,7 +85,7 @@ def test_a_sample_with_too_short_a_history_leaves_a_gap(hourly):
 
 @pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
-def test_time_stamps_with_a_zone_are_those_of_its_clock(hourly, zone):
+def test_time_stamps_are_in_their_time_zone(hourly, zone):
     model, frame, y = hourly
     frame = frame.tz_localize(zone)
     model = clone(model).fit(frame, y.to_numpy())
@@ -137,7 +137,7 @@ def test_time_stamps_are_legible(n_timesteps, arguments, assert_legible):
 
 
 @pytest.mark.parametrize("sample", [60, -61, "2024-01-01", 1.0])
-def test_a_sample_that_is_not_there_is_an_error(fitted, windows, sample):
+def test_a_sample_out_of_range_is_an_error(fitted, windows, sample):
     with pytest.raises(ValueError, match=rf"one of the 60 samples of X\. Got {sample!r} instead"):
         AttentionDisplay.from_estimator(fitted["both"], windows, kind="sample", sample=sample)
 
