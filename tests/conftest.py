@@ -1,4 +1,4 @@
-"""What all tests share: the same seeds, one thread, and property tests that repeat themselves."""
+"""Configuration of all tests: fixed seeds, one thread, reproducible property tests."""
 
 import hypothesis
 import numpy as np
@@ -13,8 +13,8 @@ hypothesis.settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def _seeds_and_threads(request):
-    """Let no test depend on those before it, or on the number of cores."""
-    if hasattr(request.module, "rng"):  # what a file's tests draw their data from
+    """Make tests independent of each other and of the number of cores."""
+    if hasattr(request.module, "rng"):  # the generator of the test data of a file
         request.module.rng = np.random.default_rng(1)
     torch.set_num_threads(1)
     np.random.seed(0)  # noqa: NPY002
