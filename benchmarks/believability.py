@@ -31,6 +31,7 @@ from sklearn.metrics import r2_score
 
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn.attention import ATTENTION_MECHANISMS
+from sk_tsattn.attention._kinds import ATTENTION_KINDS
 from sk_tsattn.datasets import (
     make_adding,
     make_boxes,
@@ -191,7 +192,6 @@ def run(name, seed, options):
         weights = {axis: weights[axis] for axis in ("cell", "time", "feature") if axis in weights}
         if X.shape[2] == 1:
             weights = {"time": weights["time"]}
-        names = {"cell": "attention_", "time": "time_attention_", "feature": "feature_attention_"}
         gates = getattr(model, "gates_", None)
         yield {
             **base,
@@ -203,7 +203,10 @@ def run(name, seed, options):
             "epochs": len(model.history_),
             "gates": None if gates is None else float(np.mean(gates)),
             **(scores_of(weights, *truth) if task.has_truth else {}),
-            "summary": {axis: getattr(model, names[axis]).ravel().tolist() for axis in weights},
+            "summary": {
+                axis: getattr(model, ATTENTION_KINDS[axis].attribute).ravel().tolist()
+                for axis in weights
+            },
         }
 
 
