@@ -1,4 +1,4 @@
-"""What the fitted estimator says of its attention, over the registry of mechanisms."""
+"""Fitted attributes and weights of attention, over the registry of mechanisms."""
 
 import joblib
 import numpy as np
@@ -6,9 +6,10 @@ import pytest
 
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn.attention import ATTENTION_MECHANISMS, ATTENTION_MODES
+from sk_tsattn.attention._kinds import ATTENTION_KINDS
 from sk_tsattn.datasets import make_fixed_cells
 
-# Arrays tell no time: their first rows are predicted from short windows.
+# Arrays have no time labels: their first rows are predicted from short windows.
 pytestmark = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 
 N, T, F = 60, 5, 3
@@ -17,7 +18,7 @@ WINDOWS = rng.normal(size=(N, T, F))
 TARGET = WINDOWS[:, 2, 1] + 0.1 * rng.normal(size=N)
 AXES = {None: [], "time": ["time"], "feature": ["feature"], "both": ["time", "feature", "cell"]}
 SHAPES = {"time": (T,), "feature": (F,), "cell": (T, F)}
-ATTRIBUTES = {"time": "time_attention_", "feature": "feature_attention_", "cell": "attention_"}
+ATTRIBUTES = {name: kind.attribute for name, kind in ATTENTION_KINDS.items()}
 PAIRS = [(name, mode) for name, modes in ATTENTION_MECHANISMS.items() for mode in modes]
 every_mechanism = pytest.mark.parametrize(("attention", "mode"), PAIRS)
 every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
@@ -33,7 +34,7 @@ def quick(**changes):
 
 
 @every_mechanism
-def test_weights_of_every_sample_are_distributions_of_the_promised_shapes(attention, mode):
+def test_weights_of_every_sample_are_distributions_of_the_documented_shapes(attention, mode):
     model = quick(attention=attention, attention_mode=mode).fit(WINDOWS, TARGET)
     weights = model.attention_weights(WINDOWS)
     assert sorted(set(weights) - {"gate", "gate_sensitivity"}) == sorted(AXES[mode])
@@ -49,7 +50,7 @@ def test_weights_of_every_sample_are_distributions_of_the_promised_shapes(attent
 
 
 @every_mechanism
-def test_means_over_the_training_windows_are_kept(attention, mode):
+def test_fitted_attributes_are_means_over_the_training_windows(attention, mode):
     model = quick(attention=attention, attention_mode=mode).fit(WINDOWS, TARGET)
     weights = model.attention_weights(WINDOWS)
     for axes in AXES[mode]:
@@ -64,19 +65,19 @@ def test_means_over_the_training_windows_are_kept(attention, mode):
 
 
 @every_mechanism
-def test_rows_with_lookback_have_attention_too(attention, mode):
+def test_rows_with_lookback_have_attention_of_their_windows(attention, mode):
     model = quick(attention=attention, attention_mode=mode, lookback=4, max_epochs=2)
     model.fit(WINDOWS[:, 0], TARGET)
     weights = model.attention_weights(WINDOWS[:, 0])
     for axes in AXES[mode]:
         shape = {"time": (4,), "feature": (F,), "cell": (4, F)}[axes]
         assert weights[axes].shape == (N, *shape)
-        # Rows without a complete window were not learnt from.
+        # Rows without a complete window were not trained on.
         np.testing.assert_allclose(getattr(model, ATTRIBUTES[axes]), weights[axes][3:].mean(axis=0))
 
 
 @every_mode
-def test_means_are_weighted_as_the_samples_are(mode):
+def test_fitted_attributes_are_weighted_by_sample_weight(mode):
     weight = rng.integers(0, 4, size=N)
     model = quick(attention_mode=mode).fit(WINDOWS, TARGET, sample_weight=weight)
     weights = model.attention_weights(WINDOWS)
@@ -86,8 +87,8 @@ def test_means_are_weighted_as_the_samples_are(mode):
 
 
 @every_mode
-def test_means_leave_the_validation_part_out(mode):
-    # A mechanism whose weights differ from window to window, however little it has learnt.
+def test_fitted_attributes_exclude_the_validation_set(mode):
+    # A mechanism whose weights vary between windows even after little training.
     options = {"early_stopping": True, "validation_fraction": 0.5}
     model = quick(attention_mode=mode, attention="bahdanau", **options).fit(WINDOWS, TARGET)
     weights = model.attention_weights(WINDOWS)
@@ -98,7 +99,7 @@ def test_means_leave_the_validation_part_out(mode):
 
 
 @every_mode
-def test_many_samples_are_weighed_as_few_are(mode):
+def test_the_attention_of_a_sample_does_not_depend_on_the_number_of_samples(mode):
     model = quick(attention_mode=mode).fit(WINDOWS, TARGET)
     many = rng.normal(size=(1300, T, F))  # more than two batches
     weights = model.attention_weights(many)
@@ -120,8 +121,8 @@ def test_weights_are_computed_without_dropout(mode):
 
 
 @pytest.mark.parametrize("mode", [None, *ATTENTION_MODES])
-def test_asking_changes_nothing(mode):
-    # On the CPU: a hash tells where a CUDA tensor lies, and predicting may move the LSTM's weights.
+def test_prediction_and_inspection_do_not_change_the_estimator(mode):
+    # On the CPU: hashes depend on the address of a CUDA tensor, which prediction may change.
     model = quick(attention_mode=mode, dropout=0.2, device="cpu").fit(WINDOWS, TARGET)
     before, names = joblib.hash(model), sorted(vars(model))
     model.predict(WINDOWS)
@@ -137,7 +138,7 @@ def test_asking_changes_nothing(mode):
 
 
 @pytest.mark.parametrize("mode", [None, *ATTENTION_MODES])
-def test_what_a_mode_does_not_define_is_absent_and_says_which_mode_has_it(mode):
+def test_an_attribute_that_the_mode_does_not_define_is_an_error_that_names_the_modes(mode):
     model = quick(attention_mode=mode).fit(WINDOWS, TARGET)
     for axes, name in ATTRIBUTES.items():
         if axes in AXES[mode]:
@@ -148,25 +149,25 @@ def test_what_a_mode_does_not_define_is_absent_and_says_which_mode_has_it(mode):
         with pytest.raises(AttributeError, match=f"no {name}") as caught:
             getattr(model, name)
         assert f"attention_mode={mode!r} has none" in str(caught.value)
-        for other, theirs in AXES.items():
+        for other, kinds in AXES.items():
             assert (
                 f"use attention_mode={other!r}" in str(caught.value).replace(" or ", " use ")
-            ) == (axes in theirs)
+            ) == (axes in kinds)
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES.values())
-def test_before_fit_attention_is_absent(name):
+def test_before_fit_there_are_no_attention_attributes(name):
     assert not hasattr(AttentionLSTMRegressor(), name)
     with pytest.raises(AttributeError, match=f"no {name}.*not fitted yet; call fit"):
         getattr(AttentionLSTMRegressor(), name)
 
 
-def test_other_attributes_are_missed_in_pythons_words():
+def test_other_missing_attributes_raise_the_error_of_python():
     with pytest.raises(AttributeError, match=r"'AttentionLSTMRegressor' object has no .* 'colour'"):
         _ = AttentionLSTMRegressor().colour
 
 
-def test_another_mode_leaves_no_attention_of_the_last_fit():
+def test_a_fit_in_another_mode_removes_the_attention_of_the_last_fit():
     model = quick(attention_mode="both").fit(WINDOWS, TARGET)
     model.set_params(attention_mode="time").fit(WINDOWS, TARGET)
     assert hasattr(model, "time_attention_")
@@ -176,7 +177,7 @@ def test_another_mode_leaves_no_attention_of_the_last_fit():
     assert not hasattr(model, "time_attention_")
 
 
-def test_the_plain_lstm_has_no_weights_and_says_which_modes_have():
+def test_attention_weights_of_the_plain_lstm_are_an_error_that_lists_the_modes():
     model = quick(attention_mode=None).fit(WINDOWS, TARGET)
     with pytest.raises(ValueError, match=r"attention_mode=None is the plain LSTM") as caught:
         model.attention_weights(WINDOWS)
@@ -187,7 +188,7 @@ def test_the_plain_lstm_has_no_weights_and_says_which_modes_have():
 
 
 @every_mode
-def test_without_training_gates_leave_the_plain_lstm_as_it_is(mode):
+def test_untrained_gates_predict_like_the_plain_lstm(mode):
     # Dense gates start uniform, and are scaled such that uniform attention is the identity.
     options = {"max_epochs": 1, "lr": 1e-300, "attention": "dense", "random_state": 0}
     model = AttentionLSTMRegressor(attention_mode=mode, **options).fit(WINDOWS, TARGET)
@@ -205,7 +206,7 @@ def test_without_training_gates_leave_the_plain_lstm_as_it_is(mode):
 
 
 @pytest.mark.parametrize("attention", ["dense", "luong", "bahdanau"])
-def test_the_mechanisms_of_the_start_have_every_mode(attention):
+def test_the_basic_mechanisms_support_every_mode(attention):
     assert set(ATTENTION_MECHANISMS[attention]) == set(ATTENTION_MODES)
 
 
@@ -216,7 +217,7 @@ def test_position_embedding_is_on_by_default_and_can_be_turned_off():
     assert AttentionLSTMRegressor().position_embedding is True
 
 
-def test_feature_attention_finds_the_features_that_drive():
+def test_feature_attention_is_highest_on_the_driving_feature():
     X, y, drivers = make_fixed_cells(
         400, n_timesteps=6, n_features=4, cells={(2, 1): 1.0}, random_state=0
     )

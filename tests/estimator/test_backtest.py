@@ -1,4 +1,4 @@
-"""backtest: what an estimator would have predicted, had it known the past alone."""
+"""backtest: predictions of rows from the rows before them."""
 
 import warnings
 
@@ -86,7 +86,7 @@ ESTIMATORS = {
 
 
 def by_hand(estimator, X, y, splitter, lookback=1):
-    """Predict each test block after the rows before it, in the plainest way."""
+    """Return the predictions of each test set from the rows before it, by an explicit loop."""
     found = []
     for train, test in splitter.split(X):
         model = estimator.fit(X.iloc[train], y.iloc[train])
@@ -97,7 +97,7 @@ def by_hand(estimator, X, y, splitter, lookback=1):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("gap", [0, 2])
-def test_predictions_are_those_of_a_loop_written_by_hand(frame, target, name, gap):
+def test_predictions_equal_those_of_an_explicit_loop(frame, target, name, gap):
     splitter = TimeSeriesSplit(3, gap=gap)
     lookback = 1 if name == "ridge" else LOOKBACK
     result = backtest(ESTIMATORS[name], frame, target, cv=splitter)
@@ -113,7 +113,7 @@ def test_predictions_are_those_of_a_loop_written_by_hand(frame, target, name, ga
 
 @pytest.mark.parametrize("name", ["ridge", "lstm"])
 @pytest.mark.parametrize("refit", [1, 2, "never"])
-def test_what_lies_after_a_row_does_not_change_its_prediction(frame, two_horizons, name, refit):
+def test_later_rows_do_not_change_a_prediction(frame, two_horizons, name, refit):
     cv = TimeSeriesSplit(3, gap=1)
     before = backtest(ESTIMATORS[name], frame, two_horizons, cv=cv, refit=refit).predictions
     for changed in (HOURS[30], HOURS[37], HOURS[-1]):
@@ -129,7 +129,7 @@ def test_what_lies_after_a_row_does_not_change_its_prediction(frame, two_horizon
 
 
 @pytest.mark.parametrize("name", ["ridge", "lstm"])
-def test_two_jobs_give_the_same_as_one(frame, two_horizons, name):
+def test_two_jobs_have_the_same_result_as_one(frame, two_horizons, name):
     results = [
         backtest(ESTIMATORS[name], frame, two_horizons, cv=TimeSeriesSplit(3, gap=1), n_jobs=n)
         for n in (1, 2)
@@ -164,7 +164,7 @@ def test_windows_are_predicted_as_they_are(frame, target):
     assert found.index.equals(index[-len(found) :])
 
 
-def test_a_context_kept_by_the_estimator_does_not_come_before_the_true_rows(frame, target):
+def test_the_context_of_the_estimator_does_not_replace_the_true_rows(frame, target):
     cv = TimeSeriesSplit(3, gap=6)
     auto = backtest(lstm(), frame, target, cv=cv, refit=2).predictions
     tail = backtest(lstm(context="train_tail"), frame, target, cv=cv, refit=2).predictions
@@ -213,7 +213,7 @@ def test_scoring_is_that_of_cross_validate(frame, target, scoring, names):
 @pytest.mark.parametrize(
     ("refit", "fits"), [(1, [0, 1, 2, 3, 4]), (2, [0, 0, 2, 2, 4]), ("never", [0] * 5)]
 )
-def test_it_fits_anew_every_few_folds_and_keeps_the_true_history(frame, target, refit, fits):
+def test_refit_every_few_folds_uses_the_true_history(frame, target, refit, fits):
     result = backtest(LastRows(), frame, target, refit=refit, return_estimator=True)
     assert [model.n_fitted_ for model in result.estimators] == [10 * (1 + fold) for fold in fits]
     assert result.folds["n_train"].tolist() == [10 * (1 + fold) for fold in fits]
@@ -235,7 +235,7 @@ def test_it_fits_anew_every_few_folds_and_keeps_the_true_history(frame, target, 
     ids=["plain", "pipeline", "target", "search", "search in pipeline", "multi-output"],
 )
 @pytest.mark.filterwarnings("ignore:short windows")  # of the searches' own predictions
-def test_a_lookback_is_found_wherever_it_is(frame, two_horizons, wrap):
+def test_the_lookback_is_found_within_wrappers(frame, two_horizons, wrap):
     y = two_horizons[["+1"]]
     result = backtest(wrap(LastRows(lookback=LOOKBACK)), frame, y, cv=3)
     expected = frame.sum(axis=1).rolling(LOOKBACK).sum()[result.predictions.index]
@@ -329,7 +329,7 @@ def test_a_pipeline_that_drops_the_series_is_an_error_and_one_that_keeps_them_is
 # Warnings.
 
 
-def test_no_warning_of_rows_whose_predictions_are_discarded(frame, target, recwarn):
+def test_rows_whose_predictions_are_discarded_do_not_warn(frame, target, recwarn):
     backtest(LastRows(), frame, target, cv=3)
     backtest(lstm(), frame, target, cv=TimeSeriesSplit(3, gap=5))
     assert not recwarn.list
@@ -358,7 +358,7 @@ def test_a_warning_counts_the_windows_across_missing_labels_once_for_all_folds(f
         backtest(Ridge(), frame.iloc[kept], target.iloc[kept], cv=3)
 
 
-def test_an_estimator_that_was_fitted_on_short_windows_has_no_such_warning(panel, recwarn):
+def test_an_estimator_that_was_fitted_on_short_windows_does_not_warn(panel, recwarn):
     X = pd.concat([panel.loc[["south"]], panel.loc[["north"]].iloc[30:]])
     folds = [(np.arange(20), np.arange(20, 60))]
     backtest(LastRows(context="mask"), X, X["a"], cv=folds)

@@ -1,4 +1,4 @@
-"""A fit that fails leaves the estimator as it was; one that is interrupted keeps its best."""
+"""A fit that fails does not change the estimator; one that is interrupted keeps its best epoch."""
 
 import dataclasses
 import warnings
@@ -43,7 +43,7 @@ def out_of_memory(*args, **kwargs):
     raise MemoryError
 
 
-# Parameters that are set before the call, and the call.
+# Parameters to set before the call, and the call.
 REFUSED = {
     "a parameter": ({"lr": -1.0}, lambda m: m.fit(OTHER, Y)),
     "an option of the mechanism": (
@@ -90,7 +90,7 @@ def fitted():
 
 
 def state(model):
-    """Everything that the estimator knows, as bytes and as predictions."""
+    """Return the state of the estimator as bytes, and its predictions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HistoryWarning)
         prediction = model.predict(X)
@@ -107,7 +107,7 @@ def assert_as_before(model, before):
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_refused_changes_nothing(case, fitted):
+def test_an_input_error_changes_nothing(case, fitted):
     parameters, call = REFUSED[case]
     before, known = state(fitted), fitted.get_params()
     fitted.set_params(**parameters)
@@ -118,7 +118,7 @@ def test_what_is_refused_changes_nothing(case, fitted):
 
 @pytest.mark.parametrize("case", FAILED)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_training_that_fails_changes_nothing(case, fitted):
+def test_an_error_during_training_changes_nothing(case, fitted):
     parameters, call = FAILED[case]
     before, known = state(fitted), fitted.get_params()
     fitted.set_params(**parameters)
@@ -129,7 +129,7 @@ def test_a_training_that_fails_changes_nothing(case, fitted):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_training_that_fails_to_go_on_changes_nothing(method):
+def test_an_error_during_resumed_training_changes_nothing(method):
     model = quick(callbacks=[Failing(epoch=4)], warm_start=True).fit(X, Y)
     before = state(model)
     with pytest.raises(RuntimeError, match="the disk is full"):
@@ -138,7 +138,7 @@ def test_a_training_that_fails_to_go_on_changes_nothing(method):
 
 
 @pytest.mark.parametrize("step", ["make_net", "train", "attend"])
-def test_a_step_without_memory_changes_nothing(step, fitted, monkeypatch):
+def test_running_out_of_memory_changes_nothing(step, fitted, monkeypatch):
     before = state(fitted)
     with monkeypatch.context() as short:
         short.setattr(training, step, out_of_memory)
@@ -155,7 +155,7 @@ def test_a_warning_turned_into_an_error_changes_nothing(fitted):
     assert_as_before(fitted, before)
 
 
-def test_a_first_fit_that_fails_leaves_nothing_fitted():
+def test_after_a_first_fit_that_fails_the_estimator_is_not_fitted():
     model = quick(callbacks=[Failing()])
     before = set(vars(model))
     with pytest.raises(RuntimeError, match="the disk is full"):
@@ -165,7 +165,7 @@ def test_a_first_fit_that_fails_leaves_nothing_fitted():
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_an_interrupted_fit_is_fitted_and_passes_the_interrupt_on(method, monkeypatch):
+def test_an_interrupted_fit_is_fitted_and_raises_keyboard_interrupt(method, monkeypatch):
     train = training.train
 
     def interrupted(*args, **kwargs):
@@ -183,7 +183,7 @@ def test_an_interrupted_fit_is_fitted_and_passes_the_interrupt_on(method, monkey
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_going_on_trains_a_copy_of_the_net(fitted):
+def test_resumed_training_trains_a_copy_of_the_net(fitted):
     net = fitted.net_
     weights = {k: v.clone() for k, v in net.module_.state_dict().items()}
     fitted.partial_fit(X, Y)

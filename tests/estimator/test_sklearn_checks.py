@@ -1,4 +1,4 @@
-"""Scikit-learn's own suite for estimators, on the public classes as they are."""
+"""The estimator checks of scikit-learn on all public estimators."""
 
 import inspect
 
@@ -13,25 +13,25 @@ from sklearn.utils.estimator_checks import (
 import sk_tsattn
 from sk_tsattn import AttentionLSTMRegressor
 
-# Arrays tell no time: their first rows are predicted from short windows.
+# Arrays have no time labels: their first rows are predicted from short windows.
 pytestmark = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 
 PUBLIC = [AttentionLSTMRegressor()]
-# Why lookback > 1 cannot pass these three: a row is predicted from its neighbours.
+# With lookback > 1 these three must fail: a row is predicted from the rows before it.
 INHERENT = {
     "check_methods_sample_order_invariance": "another order of the rows is another series",
     "check_methods_subset_invariance": "the first rows of a subset lack their history",
     "check_sample_weight_equivalence_on_dense_data": (
-        "a row that is repeated or removed shifts the windows of the rows behind it"
+        "a row that is repeated or removed shifts the windows of the rows after it"
     ),
 }
 
 
-# Why gates that are drawn in training cannot pass this one.
+# With gates that are sampled in training this one must fail.
 SAMPLED = {
     "check_sample_weight_equivalence_on_dense_data": (
-        "copies of a window draw gates of their own, so that a weight of k equals k copies in "
-        "distribution alone; test_bottleneck.py tests that"
+        "copies of a window have gates sampled separately: a weight of k equals k copies in "
+        "distribution alone; test_bottleneck_fit.py tests that"
     ),
 }
 
@@ -47,7 +47,7 @@ if "xfail_strict" not in inspect.signature(parametrize_with_checks).parameters:
 
 
 @parametrize_with_checks(PUBLIC, expected_failed_checks=expected_failed_checks, **strict)
-def test_default_parameters_fail_only_what_sampling_makes_impossible(estimator, check):
+def test_default_parameters_fail_only_checks_that_sampling_makes_impossible(estimator, check):
     check(estimator)
 
 
@@ -61,7 +61,7 @@ def test_without_sampling_every_check_passes(estimator, check):
     expected_failed_checks=expected_failed_checks,
     **strict,
 )
-def test_lookback_fails_only_what_is_inherent(estimator, check):
+def test_lookback_fails_only_checks_that_windows_make_impossible(estimator, check):
     check(estimator)
 
 
@@ -71,12 +71,12 @@ def test_every_public_estimator_is_checked():
     assert estimators == [type(estimator) for estimator in PUBLIC]
 
 
-def test_column_names_are_checked_as_scikit_learn_does():
+def test_feature_names_are_checked_as_in_scikit_learn():
     for estimator in (*PUBLIC, AttentionLSTMRegressor(lookback=8, max_epochs=2)):
         check_dataframe_column_names_consistency(type(estimator).__name__, estimator)
 
 
-def test_tags_promise_windows_rows_and_several_outputs():
+def test_tags_declare_windows_rows_and_several_outputs():
     for estimator in PUBLIC:
         tags = estimator.__sklearn_tags__()
         assert tags.input_tags.three_d_array

@@ -1,4 +1,4 @@
-"""At home in scikit-learn: its tools for real, on windows and on rows with lookback."""
+"""The tools of scikit-learn with the estimator, on windows and on rows with lookback."""
 
 import copy
 import pickle
@@ -32,7 +32,7 @@ from sklearn.utils.fixes import parse_version
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn.attention import ATTENTION_MODES
 
-# Arrays tell no time: their first rows are predicted from short windows.
+# Arrays have no time labels: their first rows are predicted from short windows.
 pytestmark = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 
 N, T, F = 80, 5, 3
@@ -50,7 +50,7 @@ def quick(**changes):
 
 @pytest.fixture(params=["windows", "rows"])
 def layout(request):
-    """Give an estimator, X and a target that is 5 steps old in X."""
+    """Return an estimator, X and a target that is 5 steps old in X."""
     if request.param == "windows":
         return quick(), WINDOWS, WINDOWS[:, 0, 0]
     y = FRAME["a"].shift(T - 1, fill_value=0.0).rename("old a")
@@ -65,7 +65,7 @@ def routing():
 
 
 def scaler_for(X):
-    """Scale rows and stay a frame; windows, which StandardScaler refuses, by hand."""
+    """Return a scaler of frames for rows, or one of windows, which StandardScaler refuses."""
     if X is FRAME:
         return StandardScaler().set_output(transform="pandas")
     return FunctionTransformer(np.negative)
@@ -74,7 +74,7 @@ def scaler_for(X):
 # ------------------------------------------------------------------------------ pipelines
 
 
-def test_a_pipeline_is_its_steps_one_after_the_other(layout):
+def test_a_pipeline_equals_its_steps_in_sequence(layout):
     model, X, y = layout
     pipe = make_pipeline(scaler_for(X), clone(model)).fit(X[:60], y[:60])
     scaler = scaler_for(X).fit(X[:60])
@@ -86,7 +86,7 @@ def test_a_pipeline_is_its_steps_one_after_the_other(layout):
         assert pipe[-1].feature_names_in_.tolist() == list("abc")
 
 
-def test_behind_a_scaler_of_frames_new_rows_still_have_their_history():
+def test_after_a_scaler_of_frames_new_rows_have_their_history():
     y = FRAME["a"]
     pipe = make_pipeline(StandardScaler().set_output(transform="pandas"), quick(lookback=T))
     pipe.fit(FRAME[:60], y[:60])
@@ -95,7 +95,7 @@ def test_behind_a_scaler_of_frames_new_rows_still_have_their_history():
     pd.testing.assert_frame_equal(pipe[-1].context_, scaled[-(T - 1) :], check_freq=False)
 
 
-def test_validation_data_pass_through_the_steps_before(layout, routing):
+def test_the_validation_set_is_transformed_by_the_steps_before(layout, routing):
     model, X, y = layout
     model.set_params(early_stopping=True, max_epochs=6)
     request = clone(model).set_fit_request(X_val=True, y_val=True)
@@ -151,7 +151,7 @@ def test_groups_are_routed_through_a_search_and_to_predict(routing):
     np.testing.assert_allclose(best.predict(X, groups=groups)[:20], alone)
 
 
-def test_weights_are_routed(layout, routing):
+def test_sample_weights_are_routed(layout, routing):
     model, X, y = layout
     weight = np.linspace(0, 1, N)
     request = clone(model).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
@@ -175,7 +175,7 @@ def test_what_is_not_requested_is_not_routed(routing):
 # ------------------------------------------------------------------------------ searches
 
 
-def test_a_grid_search_in_two_processes_finds_how_far_to_look_back(layout):
+def test_a_grid_search_in_two_processes_finds_the_lookback(layout):
     model, X, y = layout
     grid = {
         "attention_mode": [None, "time", "both"],
@@ -196,7 +196,7 @@ def test_a_grid_search_in_two_processes_finds_how_far_to_look_back(layout):
     assert search.predict(X).shape == (N,)
 
 
-def test_a_randomized_search_draws_parameters(layout):
+def test_a_randomized_search_samples_parameters(layout):
     model, X, y = layout
     space = {
         "hidden_size": [2, 4, 8],
@@ -212,7 +212,7 @@ def test_a_randomized_search_draws_parameters(layout):
     assert search.best_estimator_.history_.lr[0] == search.best_params_["lr"]
 
 
-def test_a_halving_search_spends_epochs(layout):
+def test_the_resource_of_a_halving_search_may_be_max_epochs(layout):
     model, X, y = layout
     search = HalvingGridSearchCV(
         model,
@@ -233,7 +233,7 @@ def test_a_halving_search_spends_epochs(layout):
 # ------------------------------------------------------------------------------ validation
 
 
-def test_cross_validation_scores_what_fit_and_predict_do(layout):
+def test_cross_validation_scores_equal_those_of_fit_and_predict(layout):
     model, X, y = layout
     result = cross_validate(
         model,
@@ -258,7 +258,7 @@ def test_cross_validation_scores_what_fit_and_predict_do(layout):
         np.testing.assert_allclose(prediction, whole[test], rtol=1e-9)
 
 
-def test_learning_curve_takes_more_and_more_of_the_past(layout):
+def test_a_learning_curve_has_a_score_for_each_training_size(layout):
     model, X, y = layout
     sizes, train, test = learning_curve(
         model, X, y, cv=SPLIT, train_sizes=[0.5, 1.0], error_score="raise"
@@ -280,7 +280,7 @@ def test_a_transformed_target_is_transformed_back(layout):
     np.testing.assert_allclose(meta.predict(X), np.exp(model.predict(X)), rtol=1e-9)
 
 
-def test_a_vote_is_the_mean_of_its_members(layout):
+def test_a_voting_regressor_is_the_mean_of_its_members(layout):
     model, X, y = layout
     members = [("one", clone(model)), ("other", clone(model).set_params(attention_mode="time"))]
     vote = VotingRegressor(members).fit(X, y)
@@ -288,7 +288,7 @@ def test_a_vote_is_the_mean_of_its_members(layout):
     np.testing.assert_allclose(vote.predict(X), expected)
 
 
-def test_a_stack_weighs_its_members(layout):
+def test_a_stacking_regressor_combines_its_members(layout):
     model, X, y = layout
     members = [("one", clone(model)), ("plain", clone(model).set_params(attention_mode=None))]
     stack = StackingRegressor(members, final_estimator=LinearRegression(), cv=KFold(2)).fit(X, y)
@@ -297,7 +297,7 @@ def test_a_stack_weighs_its_members(layout):
     np.testing.assert_allclose(stack.predict(X), stack.final_estimator_.predict(of_members))
 
 
-def test_one_model_per_output_is_each_by_itself(layout):
+def test_a_multi_output_regressor_equals_one_model_per_output(layout):
     model, X, y = layout
     both = np.column_stack([y, -2 * np.asarray(y) + 1])
     meta = MultiOutputRegressor(clone(model)).fit(X, both)
@@ -308,7 +308,7 @@ def test_one_model_per_output_is_each_by_itself(layout):
 # ------------------------------------------------------------------------------ copies
 
 
-def test_a_clone_has_the_parameters_and_nothing_learnt(layout):
+def test_a_clone_has_the_parameters_and_is_not_fitted(layout):
     model, X, y = layout
     model.set_params(attention_params={}, net_params={}).fit(X, y)
     other = clone(model)
@@ -322,7 +322,7 @@ def test_a_clone_has_the_parameters_and_nothing_learnt(layout):
     "copied", [lambda m: pickle.loads(pickle.dumps(m)), copy.deepcopy, copy.copy]
 )
 @pytest.mark.parametrize("mode", [None, "both"])
-def test_a_copy_predicts_attends_and_trains_on_alike(layout, copied, mode):
+def test_a_copy_has_the_same_predictions_attention_and_further_training(layout, copied, mode):
     model, X, y = layout
     model.set_params(attention_mode=mode, warm_start=True).fit(X[:60], y[:60])
     other = copied(model)
@@ -335,7 +335,7 @@ def test_a_copy_predicts_attends_and_trains_on_alike(layout, copied, mode):
     if copied is not copy.copy:
         before = model.predict(X)
         other.partial_fit(X[:60], y[:60])
-        np.testing.assert_array_equal(model.predict(X), before)  # they share nothing
+        np.testing.assert_array_equal(model.predict(X), before)  # the copies are independent
         model.partial_fit(X[:60], y[:60])
         np.testing.assert_array_equal(other.predict(X), model.predict(X))
 
@@ -349,7 +349,7 @@ def test_parameters_are_set_by_name():
     assert pipe["model"].hidden_size == 5
 
 
-def test_it_shows_itself_in_html(layout):
+def test_the_estimator_has_an_html_representation(layout):
     model, X, y = layout
     model.set_params(hidden_size=5)
     assert "AttentionLSTMRegressor" in model._repr_html_()
@@ -361,7 +361,7 @@ def test_it_shows_itself_in_html(layout):
     assert "AttentionLSTMRegressor" in bundle["text/html"]
 
 
-def test_it_is_a_regressor():
+def test_the_estimator_is_a_regressor():
     assert is_regressor(AttentionLSTMRegressor())
     assert type(AttentionLSTMRegressor()).__mro__.index(sklearn.base.RegressorMixin) < type(
         AttentionLSTMRegressor()
@@ -380,7 +380,7 @@ needs_callbacks = pytest.mark.skipif(
 
 
 class Recording:
-    """Record the hooks that are called, and what a copy could predict at the end of each task."""
+    """Record the hooks that are called, and whether a copy can predict at the end of each task."""
 
     def __init__(self, stop_after=None):
         self.stop_after = stop_after
@@ -408,7 +408,7 @@ class Recording:
 
 
 class Propagated:
-    """Count the epochs of all the fits that a search makes."""
+    """Count the epochs of all fits of a search."""
 
     max_propagation_depth = None
 
@@ -434,7 +434,7 @@ class Propagated:
 def test_callbacks_see_every_epoch_and_can_predict_with_it(layout, method):
     model, X, y = layout
     recording = Recording()
-    # Its training is the same, however many epochs it is planned for.
+    # A mechanism whose training does not depend on max_epochs.
     model.set_params(attention="bahdanau").set_callbacks(recording)
     getattr(model, method)(X, y)
     n_epochs = len(model.history_)

@@ -1,4 +1,4 @@
-"""Every mechanism in every mode is a point of one grid, on real data."""
+"""A grid search over every mechanism in every mode, on real data."""
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
