@@ -94,11 +94,9 @@ def test_rows_without_the_series_of_fit_are_an_error_that_asks_for_groups(
     name, by_groups, rows, target
 ):
     function, options = FUNCTIONS[name]
-    with pytest.raises(ValueError, match=r"name the series of each row with groups="):
-        function(by_groups, rows, target, random_state=0, **options)
-    numbered = rows.reset_index(drop=True)  # without times that occur repeatedly
-    with pytest.raises(ValueError, match=r"was fitted on several series .* give groups"):
-        function(by_groups, numbered, target, random_state=0, **options)
+    for table in (rows, rows.reset_index(drop=True)):  # with times that occur repeatedly, without
+        with pytest.raises(ValueError, match=r"was fitted on several series .* give groups"):
+            function(by_groups, table, target, random_state=0, **options)
 
 
 def test_the_display_of_rows_without_the_series_of_fit_is_an_error(by_groups, rows):
