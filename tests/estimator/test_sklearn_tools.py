@@ -64,6 +64,12 @@ def routing():
         yield
 
 
+needs_metadata_of_scorers = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.7"),
+    reason="scikit-learn 1.6 loses the scorer's metadata on the way through a Pipeline",
+)
+
+
 def scaler_for(X):
     """Return a scaler of frames for rows, or one of windows, which StandardScaler refuses."""
     if X is FRAME:
@@ -108,10 +114,7 @@ def test_the_validation_set_is_transformed_by_the_steps_before(layout, routing):
     np.testing.assert_array_equal(pipe.predict(X), model.predict(scaler.transform(X)))
 
 
-@pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.7"),
-    reason="scikit-learn 1.6 loses the scorer's metadata on the way through a Pipeline",
-)
+@needs_metadata_of_scorers
 def test_groups_are_routed_to_fit_and_score(routing):
     groups = np.tile([0, 1], N // 2)
     X, y = FRAME.to_numpy(), FRAME["a"].to_numpy()
@@ -131,6 +134,7 @@ def test_groups_are_routed_to_fit_and_score(routing):
         assert score == pytest.approx(expected)
 
 
+@needs_metadata_of_scorers
 def test_groups_are_routed_through_a_search_and_to_predict(routing):
     groups = np.repeat([0, 1, 2, 3], N // 4)
     X, y = FRAME.to_numpy(), FRAME["a"].to_numpy()
