@@ -47,8 +47,9 @@ class AttentionLSTMRegressor(FittingMixin, CallbackSupportMixin, RegressorMixin,
 
     attention_params : dict or None, default=None
         Options of the mechanism. For ``"bottleneck"``: ``{"tolerance": 0.01}``, the relative
-        increase of the validation loss accepted in exchange for sparser attention.
-        Interchangeable inputs receive equal attention. For the others, such as
+        increase of the validation loss accepted in exchange for sparser attention, with
+        interchangeable inputs receiving equal attention; and ``{"cell_evidence": False}``. True
+        finds events that may happen at any step of a window. For the others, such as
         ``{"score": "dot"}`` for ``"luong"``: see the classes in :mod:`sk_tsattn.attention`.
 
     hidden_size : int, default=32

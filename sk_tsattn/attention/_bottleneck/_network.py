@@ -52,7 +52,7 @@ class BottleneckLSTM(nn.Module):
     cell_evidence : bool, default=False
         Let each gate depend on its own cell at no penalty (:class:`CellEvidence`). It finds events
         that may happen at any step. For relevant cells at fixed or marked places it has no
-        benefit, and a fit takes up to twice as long.
+        benefit, a fit takes up to twice as long, and interchangeable inputs are not found.
 
     **Shape**: (B, T, F), mask (B, T) or None → (B, O); in training also the penalty (B,).
 
