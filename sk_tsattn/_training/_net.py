@@ -12,8 +12,8 @@ from torch import nn
 from .._data._batches import INFERENCE_BATCH, Batches
 from .._random import random_numbers
 from ..attention._network import build_network
+from ._initial_weights import initial_weights
 from ._loss import WeightedLoss
-from ._random import initial_weights
 from ._schedule import PHASES
 from ._user_callbacks import copy_callbacks
 

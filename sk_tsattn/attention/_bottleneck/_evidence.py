@@ -24,14 +24,18 @@ class CellEvidence(nn.Module):
         g_f(x) = \textstyle\sum_u v_{fu} \tanh(a_{fu} x + b_{fu})
 
     The network :math:`g_f` of a feature is common to all steps, so that an event is found wherever
-    it happens. A gate that opens because of its own cell reveals nothing about others; therefore
-    this evidence has no penalty, unlike the inputs of the :class:`GatingNetwork`.
+    it happens. A gate that opens because of its own cell reveals nothing about other cells;
+    therefore this evidence has no penalty, unlike the inputs of the :class:`GatingNetwork`.
 
-    The weights :math:`w` over the neighbouring steps are positive, sum to 1 over the observed
-    steps, and are greatest at the step itself: an event opens the gates of its own cells first,
-    and never those of a neighbour instead. They average evidence that a single cell does not
-    have, such as a low variance. :math:`v` is 0 at first: training finds gates that are common to
-    all windows before it makes them depend on the window.
+    The weights :math:`w` average evidence over neighbouring steps, for what a single cell does not
+    show, such as a low variance. They are positive, sum to 1 over the observed steps, and are
+    greatest at the step itself, so that an event moves the gates of its own cells most. It moves
+    those of its neighbours too: up to R steps away, a gate may reveal something about another cell
+    without penalty, and :func:`~sk_tsattn.attention.gate_sensitivity` does not count it. In windows
+    of fewer than 12 steps R is 0, and a gate sees its own cell only.
+
+    :math:`v` is 0 at first: training finds gates that are common to all windows before it makes
+    them depend on the window.
 
     Parameters
     ----------
@@ -41,6 +45,8 @@ class CellEvidence(nn.Module):
         Whether the gates are those of steps. The evidence of the features is then summed.
 
     **Shape**: X (B, T, F), mask (B, T) or None → (B, T, F), or (B, T, 1) by step.
+
+    **Source**: this library's own.
 
     Examples
     --------
@@ -53,13 +59,13 @@ class CellEvidence(nn.Module):
         super().__init__()
         F = n_features
         self.by_step = by_step
-        self.radius = min(MAX_RADIUS, n_timesteps // 12)
+        radius = min(MAX_RADIUS, n_timesteps // 12)  # R
         self.slope = nn.Parameter(torch.randn(F, UNITS))  # a
         self.shift = nn.Parameter(torch.randn(F, UNITS))  # b
         self.out = nn.Parameter(torch.zeros(F, UNITS))  # v
         self.neighbours: nn.Parameter | None = None
-        if self.radius:
-            initial = torch.full((self.radius, F), INITIAL_LOGIT / LOGIT_SCALE)
+        if radius:
+            initial = torch.full((radius, F), INITIAL_LOGIT / LOGIT_SCALE)
             self.neighbours = nn.Parameter(initial)
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
