@@ -7,17 +7,17 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from . import _training as training
+from ._base import BaseAttentionLSTM
 from ._data._r2 import r2
 from ._data._rows import check_same_labels
-from ._fitting import FittingMixin
-from ._training._sklearn_callbacks import CallbackSupportMixin, with_callbacks
+from ._training._sklearn_callbacks import with_callbacks
 
 
-class AttentionLSTMRegressor(FittingMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore[misc]
     """Regression on windows of a multivariate time series, with attention weights.
 
     An LSTM [Hochreiter1997]_ reads each window, with attention over its features, its time steps,
@@ -315,76 +315,8 @@ class AttentionLSTMRegressor(FittingMixin, CallbackSupportMixin, RegressorMixin,
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         return tags
-
-    @with_callbacks  # type: ignore[untyped-decorator]  # scikit-learn has no types
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-        groups: ArrayLike | None = None,
-        groups_val: ArrayLike | None = None,
-    ) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps, n_features) or (n_rows, n_features)
-            Windows; or rows in time order, with ``lookback`` set.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The target of each window or row.
-
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the windows (of those that end in each row). A weight of k equals k copies:
-            exactly if the data fit into one batch and no gates are sampled, else on average. A
-            row of weight 0 is only history; its target may be NaN.
-            A row with weight 0 serves as history alone; its target may be NaN.
-
-        X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
-            Your own validation set, instead of the newest ``validation_fraction``. Rows that
-            follow ``X`` have its last rows as their history. With ``early_stopping=False`` its
-            loss is only recorded in ``history_``.
-
-        groups : array-like of shape (n_samples,) or None, default=None
-            Series of each row (or window).
-
-        groups_val : array-like of shape (n_samples_val,) or None, default=None
-            Series of each row of ``X_val``.
-
-        Returns
-        -------
-        self : AttentionLSTMRegressor
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or an array is not as described here, before any training; or if the
-            loss does not stay finite. The estimator is then as it was before.
-
-        Warns
-        -----
-        HistoryWarning
-            If windows reach across missing time stamps of a regular index.
-        """
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            groups=groups,
-            val=(X_val, y_val, sample_weight_val, groups_val),
-            n_epochs=self.max_epochs,
-            stopping=self.early_stopping,
-            resume=self.warm_start and hasattr(self, "net_"),
-        )
 
     @with_callbacks  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def partial_fit(

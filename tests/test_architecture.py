@@ -32,7 +32,7 @@ LAYERS = [
     {"_plot"},
     {"_param_validation"},
     {"_training"},
-    {"_placing", "_attending", "_fitting", "_regressor"},
+    {"_placing", "_attending", "_fitting", "_base", "_regressor"},
     {"_backtest"},
     {""},  # the package's own __init__.py
 ]
