@@ -8,7 +8,7 @@ INSTALL := -m pip install --quiet --editable .
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lint test test-sklearn-versions test-wheel docs picture \
-	benchmark benchmark-believability benchmark-events benchmark-real clean
+	benchmark benchmark-believability benchmark-events benchmark-real benchmark-skill clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-24s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,10 @@ benchmark-events: $(VENV)/.installed-benchmark  ## hold attention against events
 
 benchmark-real: $(VENV)/.installed  ## compare errors on real data, and attention on irrelevant columns
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/real_data.py --check --jobs 2 $(OPTIONS)
+
+# Hours: see --help for less.
+benchmark-skill: $(VENV)/.installed  ## compare forecasts with simple models, at several horizons
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/skill.py --check --jobs 2 $(OPTIONS)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

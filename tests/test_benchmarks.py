@@ -6,6 +6,7 @@ import types
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import spearmanr
@@ -476,3 +477,75 @@ def test_a_training_step_of_every_mechanism_can_be_timed(load, attention, monkey
         n_parameters, ratio = mechanisms.cost(attention, mode, repeats=1)
         assert n_parameters > 0
         assert ratio > 0
+
+
+# Skill
+
+
+@pytest.fixture
+def skill(load):
+    return load("skill")
+
+
+@pytest.fixture
+def hours(tmp_path):
+    """Return the path of a csv file of 400 hours; ``load`` is the number of the hour."""
+    frame = pd.DataFrame(
+        {"load": np.arange(400.0), "kind": ["a", "b"] * 200, "noise": np.sin(np.arange(400) ** 2)},
+        index=pd.date_range("2024-01-01", periods=400, freq="h", name="time"),
+    )
+    frame.loc[frame.index[[30, 300]], ["load", "noise"]] = np.nan
+    frame.to_csv(tmp_path / "hours.csv")
+    return tmp_path / "hours.csv"
+
+
+@pytest.mark.parametrize("horizon", [0, 1, 6, 24])
+def test_sets_are_in_time_order_and_hold_no_later_target(skill, hours, horizon):
+    options = skill.parse(["--target", "load", "--lookback", "5"])
+    data = skill.Forecasts(hours, horizon, options)
+    assert data.train[0].shape[1:] == (5, 4)  # load, noise and two kinds
+    ends = []
+    for X, y, last in (data.train, data.valid, data.test):
+        newest = last + (horizon == 0)  # the row of a nowcast has the previous value
+        filled = np.isin(newest, [29 + (horizon == 0), 299 + (horizon == 0)])
+        np.testing.assert_array_equal(last, X[:, -1, 0])
+        assert set((y - newest)[~filled]) == {horizon}
+        assert not np.isin(y, [30, 300]).any()  # unknown
+        # Forecasts of a set are made when the targets of the sets before it are known.
+        assert not ends or newest.min() >= max(ends) - (horizon == 0)
+        ends.append(y.max())
+    assert ends[0] < 240 <= data.valid[1].min()
+    assert ends[1] < 320 <= data.test[1].min()
+    assert data.step == 1.0
+
+
+def test_the_season_is_the_one_of_the_validation_set(skill, hours):
+    options = skill.parse(["--target", "load", "--lookback", "5"])
+    data = skill.Forecasts(hours, 30, options)
+    assert set(data.seasonal) == {24, 168}
+    np.testing.assert_array_equal(data.seasonal[24][1], data.test[1] - 48)
+    np.testing.assert_array_equal(data.seasonal[168][1], data.test[1] - 168)
+    # Persistence is 30 hours old, a day's season 48.
+    np.testing.assert_array_equal(skill.BASELINES["seasonal"](data, 0, options), data.test[2])
+
+
+def test_skill_prints_a_row_for_each_model_and_its_skill_against_the_best_baseline(
+    skill, hours, capsys
+):
+    options = {"seeds": 2, "seed": 5, "max-epochs": 1, "lookback": 5, "csv": hours.parent}
+    models = ["persistence", "seasonal", "ridge", "boosting", "plain", "both"]
+    chosen = ["--sets", "--target", "load", "--horizons", "1", "6", "--models", *models]
+    skill.main([*chosen, "--check", *arguments(options)])
+    results, verdicts = tables(capsys.readouterr().out)
+    rows = [row[:3] for row in results[2:]]
+    assert [[r[0], r[1], r[2].strip("*")] for r in rows] == [
+        ["hours", horizon, model] for horizon in ("1", "6") for model in models
+    ]
+    for block in (results[2:8], results[8:]):
+        (best,) = [row for row in block if row[2].startswith("**")]
+        assert best[2] in ("**ridge**", "**boosting**")  # the target is a line
+        assert float(best[6]) == 0.0
+        assert float(block[0][5]) == pytest.approx(1.0 if block[0][1] == "1" else 6.0, abs=0.2)
+        assert "±" in block[-1][3]
+    assert len(verdicts) == 2 + 4
+    assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
