@@ -4,7 +4,7 @@ Axes are always ``(samples, time, features)``, oldest step first.
 """
 
 from ._backtest._backtest import backtest
-from ._data._windows import make_windows
+from ._data._forecasting import make_rows, make_windows
 from ._plot._attention_display import AttentionDisplay
 from ._plot._backtest_display import BacktestDisplay
 from ._plot._faithfulness_display import FaithfulnessDisplay
@@ -22,5 +22,6 @@ __all__ = [
     "ImportanceDisplay",
     "LossCurveDisplay",
     "backtest",
+    "make_rows",
     "make_windows",
 ]

@@ -14,6 +14,7 @@ from sklearn.utils import Bunch, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._data._checks import is_int
+from .._data._forecasting import rows_ahead
 from .._data._holes import warn_history
 from ._blocks import Block, fit_and_predict, lookback_of, takes_groups
 from ._folds import check_order_of_folds, split, summarise_folds
@@ -53,10 +54,12 @@ def backtest(
         (series, time) holds several series.
 
     y : array-like of shape (n_rows,) or (n_rows, n_horizons)
-        The target of each row. The columns are horizons, nearest first.
+        The target of each row. The columns are horizons, nearest first, as :func:`make_rows` pairs
+        them with the rows.
 
     cv : splitter, int, iterable of (train, test) or None, default=None
-        How to split. None is ``TimeSeriesSplit(5)``, an int that number of splits. The splitter
+        How to split. None is ``TimeSeriesSplit(5)``, an int that number of splits; with a ``y`` of
+        :func:`make_rows`, with the gap that its horizons need. A splitter is used as it is. It
         splits the distinct time labels in their order: those of all series together, so that
         every series is cut at the same time. (The rows, if there is one series.) All training
         labels of a fold must precede its test labels. See *Gap* in the notes.
@@ -120,12 +123,14 @@ def backtest(
         If test rows have fewer than ``lookback`` rows of history, or windows reach across missing
         time stamps: once for all folds, not for each fit.
     UserWarning
-        If ``y`` has h > 1 columns, and a test set begins less than h rows after its training set.
+        If a test set begins less than h rows after its training set, where h is the largest
+        horizon in the columns of a ``y`` of :func:`make_rows`, else the number of columns.
 
     See Also
     --------
     BacktestDisplay : Draw forecasts against the truth, or the error by horizon.
-    make_windows : Cut a series into windows and targets several steps ahead.
+    make_rows : Pair the rows of a series with targets several steps ahead.
+    make_windows : The same with windows.
 
     Notes
     -----
@@ -138,7 +143,8 @@ def backtest(
     *Gap.* The target of a row may lie ahead of the row: with ``horizon`` rows ahead, the last
     ``horizon - 1`` targets of the training set are not known yet when the first test row is
     predicted. Leave these rows out with ``TimeSeriesSplit(gap=horizon - 1)`` (in general
-    ``gap + horizon - 1``, with the ``gap`` of :func:`make_windows`).
+    ``gap + horizon - 1``, with the ``gap`` of :func:`make_windows`). With the number of splits and
+    a ``y`` of :func:`make_rows` they are left out already.
 
     *Searches.* A search splits each training set itself; give it ``cv=TimeSeriesSplit()``.
 
@@ -169,12 +175,13 @@ def backtest(
     labels, y, truth, horizons = check_data(X, y, groups)
     X, y = indexable(X, y)
     scorer = _make_scorer(scoring)
-    folds = split(cv, labels, X, y)
+    n_ahead = rows_ahead(y)
+    folds = split(cv, labels, X, y, n_ahead)
     n_folds = len(folds)
     fitted_in = np.zeros(n_folds, dtype=int)
     if refit != "never":
         fitted_in = np.arange(n_folds) // refit * refit
-    check_order_of_folds(folds, fitted_in, labels, len(horizons))
+    check_order_of_folds(folds, fitted_in, labels, len(horizons), n_ahead)
     n_context = 0 if np.ndim(X) == 3 else lookback_of(estimator) - 1
     if groups is not None:
         groups = np.asarray(groups)

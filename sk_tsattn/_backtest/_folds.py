@@ -14,10 +14,15 @@ from .._data._checks import is_int
 from ._labels import Labels, Positions
 
 
-def split(cv: Any, labels: Labels, X: Any, y: Any) -> list[tuple[Positions, Positions]]:
-    """Return the positions among ``labels.times`` of each fold's training and test sets."""
+def split(
+    cv: Any, labels: Labels, X: Any, y: Any, n_ahead: int | None
+) -> list[tuple[Positions, Positions]]:
+    """Return the positions among ``labels.times`` of each fold's training and test sets.
+
+    ``n_ahead`` is how many rows ahead the last target is, if that is known.
+    """
     if cv is None or is_int(cv, 2):
-        cv = TimeSeriesSplit(5 if cv is None else cv)
+        cv = TimeSeriesSplit(5 if cv is None else cv, gap=(n_ahead or 1) - 1)
     elif isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
         raise ValueError(
             "cv must be a splitter, an int >= 2 or an iterable of (train, test). "
@@ -50,7 +55,8 @@ def check_order_of_folds(
     folds: list[tuple[Positions, Positions]],
     fitted_in: NDArray[np.int_],
     labels: Labels,
-    n_horizons: int,
+    n_columns: int,
+    n_ahead: int | None,
 ) -> None:
     """Raise where a training set has rows later than its test set, warn where targets overlap."""
     gaps = []
@@ -65,11 +71,15 @@ def check_order_of_folds(
                 "order."
             )
         gaps.append(test_start - train_end - 1)
-    if min(gaps) < n_horizons - 1:
+    least = (n_columns if n_ahead is None else n_ahead) - 1
+    if min(gaps) < least:
+        horizons, doubt = f"targets up to {n_ahead} rows ahead", ""
+        if n_ahead is None:
+            horizons, doubt = f"{n_columns} columns", "If the columns are horizons, "
         warnings.warn(
-            f"y has {n_horizons} columns, and a test set begins after a gap of {min(gaps)} rows. "
-            "If the columns are horizons, the last targets of the training set lie in the test "
-            f"set; use TimeSeriesSplit(gap={n_horizons - 1}).",
+            f"y has {horizons}, and a test set begins after a gap of {min(gaps)} rows. {doubt}"
+            f"{'the' if doubt else 'The'} last targets of the training set lie in the test set; "
+            f"use TimeSeriesSplit(gap={least}).",
             UserWarning,
             stacklevel=3,
         )

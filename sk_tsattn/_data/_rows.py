@@ -124,7 +124,7 @@ def check_rows(
     values, columns = check_features(estimator, X, lookback=lookback, reset=reset)
     index = X.index if isinstance(X, pd.DataFrame) else None
     has_history = values.ndim == 2 and lookback is not None and lookback > 1
-    codes, series, labels = _series_of(index, groups, len(values), lookback)
+    codes, series, labels = series_of(index, groups, len(values), lookback)
     rows = Rows(values, codes, series, labels, None, columns)
     if check_series is not None:
         check_series(rows)
@@ -133,7 +133,7 @@ def check_rows(
     return rows
 
 
-def _series_of(
+def series_of(
     index: pd.Index | None, groups: Any, n_rows: int, lookback: int | None
 ) -> tuple[NDArray[np.intp] | None, pd.Index, pd.Index | None]:
     """Return the series of each row, their labels and the label of each row."""

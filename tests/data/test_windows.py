@@ -83,7 +83,7 @@ def test_the_newest_row_is_the_target_only_with_horizon_nowcast():
     np.testing.assert_array_equal(y, index)
     np.testing.assert_array_equal(index, [2, 3, 4, 5])
     for horizon in (0, -1, None, True, 1.0, "now"):
-        with pytest.raises(ValueError, match=r"horizon must be an int >= 1, or 'nowcast'\. Got"):
+        with pytest.raises(ValueError, match=r"an int >= 1, a list of them, or 'nowcast'\. Got"):
             make_windows(series, series[:, 0], lookback=3, horizon=horizon)
     with pytest.raises(ValueError, match=r"gap must be 0 with horizon='nowcast'.*Got gap=1"):
         make_windows(series, series[:, 0], lookback=3, horizon="nowcast", gap=1)

@@ -16,7 +16,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_tsattn import AttentionLSTMRegressor, backtest, make_windows
+from sk_tsattn import AttentionLSTMRegressor, backtest, make_rows, make_windows
 from sk_tsattn.exceptions import HistoryWarning
 
 N, LOOKBACK = 60, 4
@@ -373,6 +373,42 @@ def test_too_small_a_gap_for_the_horizons_is_a_warning_with_the_right_one(frame,
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         backtest(Ridge(), frame, y, cv=TimeSeriesSplit(3, gap=2))
+
+
+@pytest.mark.parametrize("cv", [None, 4])
+def test_the_gap_of_a_number_of_splits_is_that_of_the_horizons_of_make_rows(frame, cv):
+    X, y = make_rows(frame, "a", horizon=[1, 6])
+    result = backtest(Ridge(), X, y, cv=cv)
+    assert len(result.folds) == (cv or 5)
+    for fold in result.folds.itertuples():  # the training targets are known at the first test row
+        assert fold.test_start - fold.train_end == pd.Timedelta(hours=6)
+    predictions = result.predictions
+    later = predictions.index + pd.to_timedelta(predictions["horizon"], unit="h")
+    np.testing.assert_array_equal(predictions["y_true"], frame["a"][later])
+    assert result.scores.index.get_level_values("horizon").unique().tolist() == [1, 6]
+
+
+def test_too_small_a_gap_for_the_horizons_of_make_rows_is_a_warning(frame):
+    X, y = make_rows(frame, "a", horizon=[6])
+    with pytest.warns(UserWarning, match=r"up to 6 rows ahead.*\. The last.*gap=5\)"):
+        backtest(Ridge(), X, y, cv=TimeSeriesSplit(3, gap=4))
+
+
+def test_horizons_of_several_outputs_are_labelled_by_both(frame):
+    X, y = make_rows(frame, ["a", "b"], horizon=[1, 3])
+    predictions = backtest(Ridge(), X, y, cv=2).predictions
+    assert predictions["horizon"].tolist()[:4] == [(1, "a"), (1, "b"), (3, "a"), (3, "b")]
+
+
+def test_each_horizon_has_an_attention_of_its_own_with_a_model_for_each(frame):
+    X, y = make_rows(frame, "a", horizon=[1, 3])
+    one_each = MultiOutputRegressor(AttentionLSTMRegressor(lookback=LOOKBACK, max_epochs=2))
+    result = backtest(one_each, X, y, cv=2, return_estimator=True)
+    models = result.estimators[0].estimators_
+    assert len(models) == 2
+    for model in models:
+        assert model.attention_.shape == (LOOKBACK, X.shape[1])
+        assert model.feature_names_in_.tolist() == X.columns.tolist()
 
 
 # Errors: all of them before the first fit.
