@@ -4,6 +4,7 @@ Axes are always ``(samples, time, features)``, oldest step first.
 """
 
 from ._backtest._backtest import backtest
+from ._classifier import AttentionLSTMClassifier
 from ._data._forecasting import make_rows, make_windows
 from ._plot._attention_display import AttentionDisplay
 from ._plot._backtest_display import BacktestDisplay
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AttentionDisplay",
+    "AttentionLSTMClassifier",
     "AttentionLSTMRegressor",
     "BacktestDisplay",
     "FaithfulnessDisplay",

@@ -15,7 +15,7 @@ from ._attending import AttentionMixin
 from ._data._batches import WindowDataset
 from ._data._checks import warn_user
 from ._data._holes import warn_history
-from ._data._input import check_target, check_weight
+from ._data._input import check_weight
 from ._data._rows import Rows, check_labels_of_target, check_rows, check_same_labels
 from ._data._scaling import Standardizer
 from ._data._split import hold_out
@@ -35,7 +35,10 @@ EARLY_STOPPING_WINDOWS = 500
 
 
 class FittingMixin(AttentionMixin):
-    """The steps of ``fit`` and ``partial_fit``."""
+    """The steps of ``fit`` and ``partial_fit``.
+
+    A kind of target adds ``_check_target``, ``_prepare_target`` and ``_loss_and_options``.
+    """
 
     attention: str
     attention_params: dict[str, Any] | None
@@ -61,6 +64,49 @@ class FittingMixin(AttentionMixin):
     _y_ndim: int
     _seed: int
 
+    def _check_target(
+        self, y: Any, weight: Array, *, resume: bool, classes: Any = None, name: str = "y"
+    ) -> tuple[Array, int, Array]:
+        """Check the target.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, n_outputs)
+            The target.
+
+        weight : ndarray of shape (n,)
+            Weights; where they are 0 the target may be missing.
+
+        resume : bool
+            Whether the estimator knows the target already.
+
+        classes : array-like or None, default=None
+            All classes, in ``partial_fit`` of a classifier.
+
+        name : str, default="y"
+            For messages.
+
+        Returns
+        -------
+        y : ndarray of shape (n, n_columns)
+            Numbers.
+
+        ndim : int
+            1 if the target is a vector, else 2.
+
+        weight : ndarray of shape (n,)
+            Weights, with those of classes.
+        """
+        raise NotImplementedError
+
+    def _prepare_target(self, y: Array, weight: Array) -> None:
+        """Learn from the targets of the training set what training and prediction need."""
+        raise NotImplementedError
+
+    def _loss_and_options(self) -> tuple[str, dict[str, Any]]:
+        """Return the name of the loss, and its arguments."""
+        raise NotImplementedError
+
     def _fit(
         self,
         X: Any,
@@ -73,10 +119,11 @@ class FittingMixin(AttentionMixin):
         stopping: bool | str,
         resume: bool,
         go_on: bool = False,
+        classes: Any = None,
     ) -> Self:
         """Fit a copy, and take over what it has learnt when nothing can fail any more."""
         check_parameters(self)
-        training.check_net_params(self.net_params)
+        training.check_net_params(self.net_params, self._loss_and_options()[0])
         fitted = copy.copy(self)
         if resume:
             fitted.net_ = copy.deepcopy(self.net_)
@@ -89,6 +136,7 @@ class FittingMixin(AttentionMixin):
             resume=resume,
             go_on=go_on,
             stopping=stopping,
+            classes=classes,
         )
         if stopping == "auto":
             stopping = validation_set is not None
@@ -139,6 +187,7 @@ class FittingMixin(AttentionMixin):
         resume: bool,
         go_on: bool,
         stopping: bool | str,
+        classes: Any,
     ) -> tuple[WindowDataset, WindowDataset | None, Array]:
         """Check everything and make the net.
 
@@ -162,7 +211,7 @@ class FittingMixin(AttentionMixin):
         if isinstance(X, pd.DataFrame):
             check_same_labels(X.index, sample_weight, "sample_weight")
         weight = check_weight(sample_weight, len(rows))
-        y, y_ndim = check_target(y, len(rows), weight)
+        y, y_ndim, weight = self._check_target(y, weight, resume=resume, classes=classes)
         history, rows, n_known = self._known_rows(rows, resume and go_on)
         windows = self._training_windows(rows)
         usable = windows.complete() | (self.context == "mask")
@@ -198,7 +247,8 @@ class FittingMixin(AttentionMixin):
             double = n_cells <= FLOAT64_CELLS and not device.startswith("mps")
             self._dtype = "float64" if double else "float32"
             self._seed = self._draw_seed()
-            self._learn_scales(windows.select(kept), y[kept], weight[kept])
+            self._learn_scales(windows.select(kept), weight[kept])
+            self._prepare_target(y[kept], weight[kept])
             for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
                 self.__dict__.pop(name, None)
             self.net_ = self._make_net(device)
@@ -267,7 +317,7 @@ class FittingMixin(AttentionMixin):
             check_same_labels(X_val.index, y_val, "y_val")
             check_same_labels(X_val.index, weight_val, "sample_weight_val")
         weight_val = check_weight(weight_val, len(windows))
-        y_val, ndim = check_target(y_val, len(windows), weight_val)
+        y_val, ndim, weight_val = self._check_target(y_val, weight_val, resume=True, name="y_val")
         if (y_val.shape[1], ndim) != (self.n_outputs_, self._y_ndim):
             raise ValueError(
                 f"y_val must have the columns of y, {self.n_outputs_} in {self._y_ndim} "
@@ -284,17 +334,17 @@ class FittingMixin(AttentionMixin):
         findings.append(self._history.holes(rows, is_used, "X_val", n_known))
         return windows.select(use), y_val[use], weight_val[use]
 
-    def _learn_scales(self, windows: Windows, y: Array, weight: Array) -> None:
-        """Compute the scaling of X and y from the training set."""
+    def _learn_scales(self, windows: Windows, weight: Array) -> None:
+        """Compute the scaling of X from the training set."""
         self._x_scaler = Standardizer.for_features(
             windows.values,
             windows.n_uses(weight),
             standardize=self.standardize,
             columns=list(getattr(self, "feature_names_in_", range(self.n_features_in_))),
         )
-        self._y_scaler = Standardizer.for_targets(y, weight, standardize=self.standardize)
 
     def _make_net(self, device: str) -> Any:
+        loss, loss_options = self._loss_and_options()
         return training.make_net(
             module={
                 "dtype": self._dtype,
@@ -303,12 +353,14 @@ class FittingMixin(AttentionMixin):
                 "attention_params": self.attention_params,
                 "n_timesteps": self.n_timesteps_in_,
                 "n_features": self.n_features_in_,
-                "n_outputs": self.n_outputs_,
                 "hidden_size": self.hidden_size,
                 "num_layers": self.num_layers,
                 "dropout": self.dropout,
                 "position_embedding": self.position_embedding,
             },
+            n_targets=self.n_outputs_,
+            loss=loss,
+            loss_options=loss_options,
             seed=self._seed,
             lr=self.lr,
             weight_decay=self.weight_decay,

@@ -1,4 +1,4 @@
-"""The values allowed for each parameter of the estimator, in one dict."""
+"""The values allowed for each parameter of the estimators, in one dict."""
 
 from collections.abc import Callable
 from numbers import Real
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._data._checks import is_int
+from ._training._loss_functions import REGRESSION_LOSSES
 from .attention import ATTENTION_MECHANISMS, ATTENTION_MODES
 
 # The check of a value, and its description: "must be ...".
@@ -40,6 +41,15 @@ def _or_none(constraint: Constraint) -> Constraint:
     return lambda value: value is None or check(value), f"{text}, or None"
 
 
+def _are_quantiles(value: Any) -> bool:
+    """Return whether these are increasing quantiles, with the median if there are several."""
+    if not isinstance(value, list | tuple | np.ndarray) or not len(value):
+        return False
+    check, _ = _number(lambda v: 0 < v < 1, "")
+    is_increasing = all(map(check, value)) and all(np.diff(value) > 0)
+    return is_increasing and (len(value) == 1 or 0.5 in value)
+
+
 CONSTRAINTS: dict[str, Constraint] = {
     "attention_mode": _one_of(*ATTENTION_MODES, None),
     "attention": _one_of(*ATTENTION_MECHANISMS),
@@ -50,6 +60,17 @@ CONSTRAINTS: dict[str, Constraint] = {
     "position_embedding": _one_of(True, False),
     "lookback": _or_none(_integer(1)),
     "context": _one_of("auto", "train_tail", "mask"),
+    "loss": _one_of(*REGRESSION_LOSSES),
+    "quantiles": (
+        _are_quantiles,
+        "an increasing sequence of numbers in (0, 1), with 0.5 among them if there are several",
+    ),
+    "class_weight": _or_none(
+        (
+            lambda value: isinstance(value, dict) or _one_of("balanced")[0](value),
+            "a dict of weights by class, or 'balanced'",
+        )
+    ),
     "standardize": _one_of(True, False),
     "max_epochs": _integer(1),
     "lr": _number(lambda v: v > 0, "a number > 0"),
@@ -70,11 +91,14 @@ CONSTRAINTS: dict[str, Constraint] = {
     "net_params": _or_none(_instance(dict, text="a dict of skorch options")),
 }
 
+# Of parameters that others check: the device (torch) and those of a subclass.
+ANYTHING: Constraint = (lambda value: True, "anything")
+
 
 def check_parameters(estimator: Any) -> None:
     """Raise a ValueError for the first parameter whose value is not allowed."""
-    for name, (check, text) in CONSTRAINTS.items():
-        value = getattr(estimator, name)
+    for name, value in estimator.get_params(deep=False).items():
+        check, text = CONSTRAINTS.get(name, ANYTHING)
         if not check(value):
             raise ValueError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be {text}. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -12,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _training as training
 from ._base import BaseAttentionLSTM
+from ._data._input import check_target
 from ._data._r2 import r2
 from ._data._rows import check_same_labels
+from ._data._scaling import Standardizer
 from ._training._sklearn_callbacks import with_callbacks
 
 
@@ -91,6 +94,17 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         False, the data must already be of order 1. A feature that is constant in the training set
         becomes 0 in either case: it has no influence, whatever its values at predict.
 
+    loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
+        What training minimises, and with it what is predicted: the mean of the target, its median
+        (absolute errors: outliers count less), something in between ([Huber1964]_: squared errors
+        up to one standard deviation of ``y``, absolute ones above), or ``quantiles``.
+
+    quantiles : sequence of float, default=(0.025, 0.1, 0.5, 0.9, 0.975)
+        Only with ``loss="quantile"``: the quantiles to predict [Koenker1978]_, in increasing order.
+        ``predict(X)`` returns the median, which must be one of several, or else the only quantile;
+        ``predict(X, quantiles=(0.1, 0.9))`` returns an interval. Quantiles do not cross, since the
+        outputs of the network are sorted [Chernozhukov2010]_.
+
     max_epochs : int, default=100
         Upper bound of the number of epochs. The bottleneck divides it among its stages; with fewer
         than about 30 epochs the gates may not converge.
@@ -144,7 +158,8 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     net_params : dict or None, default=None
         Other options of :class:`skorch.NeuralNet`, such as
         ``{"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9}`` or
-        ``{"criterion": torch.nn.HuberLoss}``.
+        ``{"criterion__delta": 0.5}`` for ``loss="huber"``. A loss of torch that ``loss`` does not
+        name is set with ``{"criterion": torch.nn.SmoothL1Loss}``.
 
     Attributes
     ----------
@@ -184,7 +199,7 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     history_ : DataFrame
         A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (with a validation set), ``lr``,
-        ``seconds``. Losses are mean squared errors of the standardised target: 1 is the loss of
+        ``seconds``. Losses are those of the standardised target: 1 is the squared error of
         predicting the training mean. With ``"bottleneck"`` also the ``phase`` of the training
         ("warm-up", "penalty ramp", "path", "candidate refit", "group expansion", "refit",
         "pruning"; see :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``penalty`` of an open
@@ -245,6 +260,14 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     References
     ----------
+    .. [Chernozhukov2010] V. Chernozhukov, I. Fernández-Val and A. Galichon, "Quantile and
+       probability curves without crossing", Econometrica 78, 2010.
+
+    .. [Huber1964] P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical
+       Statistics 35, 1964.
+
+    .. [Koenker1978] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
+
     .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural
        Computation 9, 1997.
 
@@ -275,6 +298,8 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         lookback: int | None = None,
         context: str = "auto",
         standardize: bool = True,
+        loss: str = "squared_error",
+        quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
         max_epochs: int = 100,
         lr: float = 0.005,
         batch_size: int = 64,
@@ -299,6 +324,8 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         self.lookback = lookback
         self.context = context
         self.standardize = standardize
+        self.loss = loss
+        self.quantiles = quantiles
         self.max_epochs = max_epochs
         self.lr = lr
         self.batch_size = batch_size
@@ -354,7 +381,13 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
             go_on=True,
         )
 
-    def predict(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> NDArray[np.float64]:
+    def predict(
+        self,
+        X: ArrayLike,
+        *,
+        quantiles: float | Sequence[float] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> NDArray[np.float64]:
         """Predict the target of each window or row.
 
         Parameters
@@ -363,6 +396,10 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
             Windows; or rows in time order, with ``lookback`` set. See the parameter ``context``
             for the first ``lookback - 1`` rows.
 
+        quantiles : float, sequence of float or None, default=None
+            Only with ``loss="quantile"``: which of the fitted quantiles to return, such as
+            ``(0.1, 0.9)`` for an interval. None is the median (or the only quantile).
+
         groups : array-like of shape (n_samples,) or None, default=None
             Series of each row.
 
@@ -370,7 +407,13 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             One prediction for each row of ``X``, in the units and the shape of the training's
-            ``y``.
+            ``y``. With several ``quantiles`` these are the last axis:
+            (n_samples, n_quantiles) or (n_samples, n_outputs, n_quantiles).
+
+        Raises
+        ------
+        ValueError
+            If the estimator was not fitted on a quantile.
 
         Warns
         -----
@@ -378,8 +421,15 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
             If rows are predicted from short windows, or windows reach across missing time stamps.
         """
         check_is_fitted(self, "net_")
+        columns = self._columns_of_quantiles(quantiles)
         y = training.predict(self.net_, self._dataset(self._lay_out(X, groups)))
-        y = self._y_scaler.inverse_transform(y)
+        if self._quantiles:
+            y = np.stack(
+                [self._y_scaler.inverse_transform(y[..., column]) for column in columns], axis=2
+            )
+            y = y[..., 0] if quantiles is None or np.ndim(quantiles) == 0 else y
+        else:
+            y = self._y_scaler.inverse_transform(y)
         return y[:, 0] if self._y_ndim == 1 else y
 
     def score(
@@ -413,3 +463,30 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
             check_same_labels(X.index, sample_weight, "sample_weight")
         prediction = self.predict(X, groups=groups)
         return r2(y, prediction, sample_weight)
+
+    def _check_target(
+        self, y: Any, weight: NDArray[Any], *, resume: bool, classes: Any = None, name: str = "y"
+    ) -> tuple[NDArray[Any], int, NDArray[Any]]:
+        return *check_target(y, len(weight), weight), weight
+
+    def _prepare_target(self, y: NDArray[Any], weight: NDArray[Any]) -> None:
+        self._y_scaler = Standardizer.for_targets(y, weight, standardize=self.standardize)
+        self._quantiles = tuple(self._loss_and_options()[1].get("quantiles", ()))
+
+    def _loss_and_options(self) -> tuple[str, dict[str, Any]]:
+        return self.loss, {"quantiles": self.quantiles} if self.loss == "quantile" else {}
+
+    def _columns_of_quantiles(self, quantiles: float | Sequence[float] | None) -> list[int]:
+        """Return the positions of quantiles among the fitted ones."""
+        fitted = list(self._quantiles)
+        if quantiles is None:
+            return [fitted.index(0.5) if 0.5 in fitted else 0]
+        asked = np.ravel(quantiles).tolist()
+        if not asked or not set(asked) <= set(fitted):
+            what = f"was fitted on the quantiles {fitted}" if fitted else "has no quantiles"
+            raise ValueError(
+                f"quantiles must be some of the fitted ones: this {type(self).__name__} {what}. "
+                f"Got {quantiles!r} instead; set loss='quantile' and the parameter quantiles "
+                "before fit."
+            )
+        return [fitted.index(quantile) for quantile in asked]

@@ -30,9 +30,10 @@ LAYERS = [
     {"attention"},
     {"inspection"},  # of any estimator that predicts: it imports none
     {"_plot"},
-    {"_param_validation"},
     {"_training"},
-    {"_placing", "_attending", "_fitting", "_base", "_regressor"},
+    {"_param_validation"},
+    {"_docstrings"},
+    {"_placing", "_attending", "_fitting", "_base", "_regressor", "_classifier"},
     {"_backtest"},
     {""},  # the package's own __init__.py
 ]
@@ -168,6 +169,15 @@ def test_every_public_name_has_a_docstring(module, name):
 
 
 @pytest.mark.parametrize("estimator", public_estimators())
+def test_every_parameter_and_attribute_has_a_description(estimator):
+    for section in ("Parameters", "Attributes"):
+        body = inspect.getdoc(estimator).split(f"{section}\n---")[1].split("\n---")[0]
+        entries = re.findall(r"^\w[\w, ]* : .+\n(.*)\n", body, re.MULTILINE)
+        assert entries
+        assert all(line.startswith("    ") for line in entries)
+
+
+@pytest.mark.parametrize("estimator", public_estimators())
 def test_public_methods_have_a_docstring(estimator):
     for name, method in vars(estimator).items():
         if inspect.isfunction(method) and not name.startswith("_"):
@@ -214,11 +224,11 @@ def test_documented_defaults_of_the_inspections_are_those_of_the_signature(funct
         assert not has_default or ast.literal_eval(default) == parameter.default, name
 
 
-def test_every_fitted_attribute_is_documented_and_every_documented_one_is_set():
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+@pytest.mark.parametrize("estimator", public_estimators())
+def test_every_fitted_attribute_is_documented_and_every_documented_one_is_set(estimator):
+    X = np.random.default_rng(0).normal(size=(40, 3))
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
-    model = AttentionLSTMRegressor(lookback=4, max_epochs=1).fit(frame, y)
+    model = estimator(lookback=4, max_epochs=1).fit(frame, np.arange(40) % 2)
     fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
     assert fitted == set(described(inspect.getdoc(model), "Attributes"))
 
@@ -231,23 +241,32 @@ def test_the_documentation_names_the_columns_of_the_history():
 
 
 def test_every_parameter_has_a_constraint():
-    parameters = set(AttentionLSTMRegressor().get_params())
+    parameters = {name for estimator in public_estimators() for name in estimator().get_params()}
     assert set(CONSTRAINTS) <= parameters
     assert parameters - set(CONSTRAINTS) <= CHECKED_ELSEWHERE
 
 
-@pytest.mark.parametrize("name", CONSTRAINTS)
-def test_defaults_satisfy_their_constraints(name):
+def parameters_with_constraints():
+    return [
+        (estimator, name)
+        for estimator in public_estimators()
+        for name in estimator().get_params()
+        if name in CONSTRAINTS
+    ]
+
+
+@pytest.mark.parametrize(("estimator", "name"), parameters_with_constraints())
+def test_defaults_satisfy_their_constraints(estimator, name):
     check, text = CONSTRAINTS[name]
-    assert check(getattr(AttentionLSTMRegressor(), name))
+    assert check(getattr(estimator(), name))
     assert text
 
 
-@pytest.mark.parametrize("name", CONSTRAINTS)
-def test_a_wrong_value_of_a_parameter_is_an_error_that_names_it(name):
-    X, y = np.zeros((20, 4, 2)), np.zeros(20)
-    model = AttentionLSTMRegressor(**{name: object()})
-    with pytest.raises(ValueError, match=f"^The '{name}' parameter of AttentionLSTMRegressor"):
+@pytest.mark.parametrize(("estimator", "name"), parameters_with_constraints())
+def test_a_wrong_value_of_a_parameter_is_an_error_that_names_it(estimator, name):
+    X, y = np.zeros((20, 4, 2)), np.arange(20) % 2
+    model = estimator(**{name: object()})
+    with pytest.raises(ValueError, match=f"^The '{name}' parameter of {estimator.__name__}"):
         model.fit(X, y)
     assert not hasattr(model, "net_")
 

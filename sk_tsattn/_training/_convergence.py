@@ -1,4 +1,4 @@
-"""Checks of a training that has ended: a finite loss, and better than predicting the mean."""
+"""Checks of a training that has ended: a finite loss, and better than a constant prediction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._data._batches import INFERENCE_BATCH, WindowDataset
 
 # Windows on which the loss is compared, at most; with fewer than the second, it is not.
 MAX_WINDOWS, MIN_WINDOWS = 10_000, 20
-# A fit is worse than predicting the mean if its loss is higher by more than this fraction, and by
+# A fit is worse than a constant if its loss is higher by more than this fraction, and by
 # this number of standard errors.
 EXCESS, N_ERRORS = 0.1, 3
 
@@ -44,7 +44,7 @@ def diverged(net: NeuralNet, what: str) -> ValueError:
 def check_convergence(
     net: NeuralNet, training: WindowDataset, validation: WindowDataset | None
 ) -> None:
-    """Warn if the net predicts worse than the mean of the training set.
+    """Warn if the net predicts worse than the constant that is best on the training set.
 
     Raises
     ------
@@ -53,13 +53,13 @@ def check_convergence(
     """
     windows = training if validation is None else validation
     losses, null_losses, weights = [], [], []
-    mean = (training.y * training.weight[:, None]).sum(dim=0) / training.weight.sum()
+    constant = net.criterion_.loss.null_prediction(training.y, training.weight)
     indices = torch.arange(0, len(windows), -(-len(windows) // MAX_WINDOWS))
     for part in indices.split(INFERENCE_BATCH):  # type: ignore[no-untyped-call] # torch's
         y, weight = windows.targets(part)
         with torch.inference_mode():
             losses.append(net.criterion_.per_sample(net.module_(**windows.batch(part)), y))
-            null_losses.append(net.criterion_.per_sample(mean.expand_as(y), y))
+            null_losses.append(net.criterion_.per_sample(constant.expand(len(y), -1), y))
         weights.append(weight)
     loss, null_loss = torch.cat(losses).double(), torch.cat(null_losses).double()
     weight = torch.cat(weights).double()
@@ -67,13 +67,13 @@ def check_convergence(
     fitted, null = float((loss * weight).sum()), float((null_loss * weight).sum())
     if not math.isfinite(fitted):
         raise diverged(net, f"The loss of the final weights is {fitted}")
-    if len(loss) < MIN_WINDOWS or null == 0:  # nothing can predict better than a constant's mean
+    if len(loss) < MIN_WINDOWS or null == 0:  # nothing can predict better than the constant
         return
     variance = ((loss - null_loss - (fitted - null)) ** 2 * weight**2).sum()
     if fitted - null > max(EXCESS * null, N_ERRORS * float(variance.sqrt())):
         which = "training" if validation is None else "validation"
         warnings.warn(
-            f"The fit is worse than predicting the mean: its loss on the {which} set is "
+            f"The fit is worse than a constant prediction: its loss on the {which} set is "
             f"{fitted:.4g} instead of {null:.4g}. Try a lower lr, more epochs or more data; "
             "with a validation set that differs from the training set, check both.",
             ConvergenceWarning,

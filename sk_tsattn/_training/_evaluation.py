@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .._data._batches import INFERENCE_BATCH, Batches, WindowDataset
 from ..attention._padding import zero_padding
+from ._loss_functions import PointLoss
 
 # Windows from which quartiles and the linear model are estimated, at most.
 MAX_WINDOWS = 1024
@@ -113,7 +114,7 @@ def gate_effects(net: NeuralNet, windows: WindowDataset) -> tuple[Tensor, Tensor
     effect, density = torch.zeros(2, *active.shape, device=active.device)
     batch = evenly_spaced(windows, INFERENCE_BATCH)
     for gate, values, prediction, without in net.module_.ablate_gates(**batch):
-        effect[gate] = net.criterion_.per_sample(without, prediction).sum() / len(values)
+        effect[gate] = net.criterion_.loss.divergence(without, prediction).sum() / len(values)
         density[gate] = values.mean()
     return effect, density
 
@@ -131,9 +132,10 @@ def close_gates(net: NeuralNet, windows: WindowDataset, name: str, kept: Tensor)
 
 
 @torch.no_grad()
-def null_model_loss(net: NeuralNet, windows: WindowDataset) -> float:
-    """Compute the loss of predicting the mean of the training targets."""
-    losses = net.criterion_.per_sample(torch.zeros_like(windows.y), windows.y)
+def null_model_loss(net: NeuralNet, training: WindowDataset, windows: WindowDataset) -> float:
+    """Compute the loss on ``windows`` of the constant that is best on the training set."""
+    outputs = net.criterion_.loss.null_prediction(training.y, training.weight)
+    losses = net.criterion_.per_sample(outputs.expand(len(windows), -1), windows.y)
     return float((losses * windows.weight).sum() / windows.weight.sum())
 
 
@@ -141,8 +143,9 @@ def null_model_loss(net: NeuralNet, windows: WindowDataset) -> float:
 def linear_model_loss(net: NeuralNet, training: WindowDataset, windows: WindowDataset) -> float:
     """Compute the loss on ``windows`` of ridge regression on a subsample of the training set."""
     indices = _evenly_spaced_indices(training, MAX_WINDOWS)
-    if len(indices) < 2:  # nothing to leave out for cross-validation
-        return null_model_loss(net, windows)
+    is_point = isinstance(net.criterion_.loss, PointLoss)
+    if len(indices) < 2 or not is_point:  # nothing to leave out for cross-validation; or classes
+        return null_model_loss(net, training, windows)
     y, weight = (values.cpu().numpy() for values in training.targets(indices))
     scaler = make_pipeline(MaxAbsScaler(), StandardScaler())  # windows may be unscaled, and huge
     # Not a step of the pipeline, which refuses weights if metadata routing is enabled.

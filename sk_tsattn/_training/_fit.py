@@ -216,7 +216,7 @@ def _make_schedule(
         close_gates=lambda name, kept: close_gates(net, seen, name, kept),
         find_interchangeable=lambda: find_interchangeable(net, training, seen),
         make_average=partial(Average, net.module_),
-        null_loss=null_model_loss(net, seen),
+        null_loss=null_model_loss(net, training, seen),
         linear_loss=lambda: linear_model_loss(net, training, seen),
         evaluate_training=lambda: evaluate(net, training),
     )

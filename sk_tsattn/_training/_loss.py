@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ._loss_functions import LOSSES
+
 # The penalty is in units of the loss, but of at least this fraction of the target's variance.
 # Otherwise gates would cost nothing once the target is explained without error.
 MIN_LOSS = 0.0001
@@ -20,19 +22,17 @@ class WeightedLoss(nn.Module):
 
     Parameters
     ----------
-    loss : type, default=torch.nn.MSELoss
-        A loss that takes ``reduction="none"``.
-    **options : Any
-        Other arguments of the loss.
+    loss : nn.Module or None, default=None
+        A loss function, see :mod:`._loss_functions`. None is the squared error.
 
     Shape
     -----
-    prediction and target (B, O), penalty and weight (B,) -> scalar
+    outputs (B, P), target (B, O), penalty and weight (B,) -> scalar
     """
 
-    def __init__(self, loss: type[nn.Module] = nn.MSELoss, **options: Any) -> None:
+    def __init__(self, loss: nn.Module | None = None) -> None:
         super().__init__()
-        self.loss = loss(reduction="none", **options)
+        self.loss: Any = LOSSES["squared_error"]() if loss is None else loss
 
     def forward(
         self, prediction: Tensor | tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]
@@ -53,9 +53,9 @@ class WeightedLoss(nn.Module):
         penalised: Tensor = _PenalisedLoss.apply(loss, penalty, weight)  # type: ignore[no-untyped-call] # torch's
         return penalised
 
-    def per_sample(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Average the loss over the outputs, (B,)."""
-        loss: Tensor = self.loss(prediction, y).mean(dim=1)
+    def per_sample(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Compute the loss of each sample, (B,)."""
+        loss: Tensor = self.loss(outputs, y)
         return loss
 
 

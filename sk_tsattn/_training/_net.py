@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from .._random import random_numbers
 from ..attention._network import build_network
 from ._initial_weights import initial_weights
 from ._loss import WeightedLoss
+from ._loss_functions import LOSSES, PointLoss
 from ._schedule import PHASES
 from ._user_callbacks import copy_callbacks
 
@@ -37,6 +39,8 @@ RESERVED = {
     "verbose": "set the parameter verbose",
     "warm_start": "set the parameter warm_start",
 }
+# The loss that a criterion in net_params takes the place of.
+DEFAULT_LOSS = "squared_error"
 # Columns of skorch's history, and their names in history_.
 HISTORY_COLUMNS = {
     "epoch": "epoch",
@@ -50,11 +54,17 @@ HISTORY_COLUMNS = {
 
 
 # What is set for the loss by the estimator.
-LOSS_RESERVED = ("criterion__loss", "criterion__reduction")
+LOSS_RESERVED = ("criterion__loss", "criterion__quantiles", "criterion__reduction")
 
 
-def check_net_params(net_params: Mapping[str, Any] | None) -> None:
+def check_net_params(net_params: Mapping[str, Any] | None, loss: str) -> None:
     """Raise a ValueError if ``net_params`` has an option that the estimator sets itself."""
+    if loss != DEFAULT_LOSS and "criterion" in (net_params or {}):
+        raise ValueError(
+            f"net_params must leave the criterion to the estimator, whose loss is {loss!r}. Got "
+            f"{net_params!r} instead; drop 'criterion', or use AttentionLSTMRegressor with "
+            f"loss={DEFAULT_LOSS!r}."
+        )
     for name, value in (net_params or {}).items():
         if not isinstance(name, str):
             raise ValueError(
@@ -75,7 +85,7 @@ def check_net_params(net_params: Mapping[str, Any] | None) -> None:
             raise ValueError(f"net_params[{name!r}] must be True or False. Got {value!r} instead.")
         kind = {"criterion": nn.Module, "optimizer": torch.optim.Optimizer}.get(name)
         if kind is not None and not (isinstance(value, type) and issubclass(value, kind)):
-            example = {"criterion": "torch.nn.HuberLoss", "optimizer": "torch.optim.SGD"}[name]
+            example = {"criterion": "torch.nn.SmoothL1Loss", "optimizer": "torch.optim.SGD"}[name]
             raise ValueError(
                 f"net_params[{name!r}] must be a class such as {example}, with its options in "
                 f"'{name}__...'. Got {value!r} instead."
@@ -90,6 +100,9 @@ def make_network(*, dtype: str, **arguments: Any) -> nn.Module:
 def make_net(
     *,
     module: Mapping[str, Any],
+    n_targets: int,
+    loss: str,
+    loss_options: Mapping[str, Any],
     seed: int,
     lr: float,
     weight_decay: float,
@@ -104,7 +117,16 @@ def make_net(
     Parameters
     ----------
     module : dict
-        Arguments of :func:`make_network`.
+        Arguments of :func:`make_network`, except ``n_outputs``.
+
+    n_targets : int
+        Columns of the target.
+
+    loss : str
+        A key of :data:`LOSSES`. A criterion in ``net_params`` takes the place of the default.
+
+    loss_options : dict
+        Arguments of the loss.
 
     seed : int
         Seed of the initial weights.
@@ -124,7 +146,6 @@ def make_net(
         fails; or if an item of ``callbacks`` is not a callback.
     """
     options = dict(net_params or {})
-    loss = options.pop("criterion", nn.MSELoss)
     if "optimizer" not in options:
         options["optimizer"] = torch.optim.AdamW
         options.setdefault("optimizer__weight_decay", weight_decay)  # AdamW's own is 0.01
@@ -138,7 +159,7 @@ def make_net(
         net = NeuralNet(
             make_network,
             criterion=WeightedLoss,
-            criterion__loss=loss,
+            criterion__loss=make_loss(),
             lr=lr,
             batch_size=batch_size,
             device=device,
@@ -154,9 +175,11 @@ def make_net(
 
     copied = copy_callbacks(callbacks)
     try:
+        make_loss = _loss_maker(loss, loss_options, options)
+        module = {**module, "n_outputs": make_loss().n_outputs(n_targets)}
         if net_params:
             of_net = {k: v for k, v in options.items() if not k.startswith("callbacks__")}
-            _try_training_step(build([], **of_net), module)
+            _try_training_step(build([], **of_net), module, n_targets)
         net = build(copied, **options)
         _check_callback_options(net, options)
     except Exception as error:
@@ -171,6 +194,17 @@ def make_net(
     return net
 
 
+def _loss_maker(
+    loss: str, loss_options: Mapping[str, Any], options: dict[str, Any]
+) -> Callable[[], Any]:
+    """Return what makes a loss function; take its class and arguments out of skorch's options."""
+    given = [name for name in options if name.startswith("criterion__")]
+    arguments = {name.removeprefix("criterion__"): options.pop(name) for name in given}
+    if "criterion" in options:
+        return partial(PointLoss, options.pop("criterion"), **arguments)
+    return partial(LOSSES[loss], **loss_options, **arguments)
+
+
 def _check_callback_options(net: NeuralNet, net_params: Mapping[str, Any]) -> None:
     """Raise if an option is that of a callback which the net does not have: skorch ignores it."""
     known = net.get_params()
@@ -179,11 +213,11 @@ def _check_callback_options(net: NeuralNet, net_params: Mapping[str, Any]) -> No
             raise ValueError(f"there is no callback of which {option!r} could be an option")
 
 
-def _try_training_step(net: NeuralNet, module: Mapping[str, Any]) -> None:
+def _try_training_step(net: NeuralNet, module: Mapping[str, Any], n_targets: int) -> None:
     """Take a training step with a net that is not used any more, to raise for wrong options."""
     dtype = getattr(torch, module["dtype"])
     X = torch.zeros(2, module["n_timesteps"], module["n_features"], dtype=dtype, device=net.device)
-    y = torch.zeros(2, module["n_outputs"], dtype=dtype, device=net.device)
+    y = torch.zeros(2, n_targets, dtype=dtype, device=net.device)
     weight = torch.ones(2, dtype=dtype, device=net.device)
     windows = _TwoWindows({"X": X}, (y, weight))
     for training in (True, False):

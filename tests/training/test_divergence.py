@@ -63,7 +63,7 @@ def test_a_fit_worse_than_the_null_model_warns_with_both_losses(validated):
 
 def test_the_null_model_predicts_the_training_mean_without_standardize_too():
     model = quick(attention="luong", standardize=False, lr=1e-12)
-    with pytest.warns(ConvergenceWarning, match="worse than predicting the mean"):
+    with pytest.warns(ConvergenceWarning, match="worse than a constant prediction"):
         model.fit(X, 5 + Y)  # the untrained network predicts about 0
 
 

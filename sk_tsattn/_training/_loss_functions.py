@@ -1,0 +1,180 @@
+"""The losses by name: what the outputs of a network predict, and how a prediction is rated.
+
+A loss function is a module with
+
+- ``forward(outputs, y)``: the loss of each sample, (B,), from the network's outputs and the target;
+- ``predict(outputs)``: what they predict of the target, such as probabilities;
+- ``n_outputs(n_targets)``: how many outputs a network needs for a target of ``n_targets`` columns;
+- ``null_prediction(y, weight)``: the constant outputs of lowest weighted loss: the null model;
+- ``divergence(outputs, reference)``: the loss (B,) with the prediction of other outputs as the
+  target, which is 0 if both predict the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Steps of the golden-section search: 2e-10 of the target's range is left.
+N_SEARCH_STEPS = 46
+GOLDEN = (5**0.5 - 1) / 2
+
+
+class PointLoss(nn.Module):
+    """A loss of torch between a number and its prediction, averaged over the columns of the target.
+
+    Parameters
+    ----------
+    loss : type
+        Takes ``reduction="none"``.
+    **options : Any
+        Other arguments of the loss.
+    """
+
+    def __init__(self, loss: type[nn.Module], **options: Any) -> None:
+        super().__init__()
+        self.loss = loss(reduction="none", **options)
+
+    def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
+        loss: Tensor = self.loss(outputs, y).mean(dim=1)
+        return loss
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Return the outputs (B, O): they predict the target itself."""
+        return outputs
+
+    def n_outputs(self, n_targets: int) -> int:
+        """Return the number of columns."""
+        return n_targets
+
+    def null_prediction(self, y: Tensor, weight: Tensor) -> Tensor:
+        """Return the best constants (O,): for squares the mean, for absolute errors a median."""
+        return _best_constants(lambda c: self.loss(c.expand_as(y), y), y, weight, y.shape[1:])
+
+    def divergence(self, outputs: Tensor, reference: Tensor) -> Tensor:
+        """Return the loss with the other outputs as the target."""
+        return self.forward(outputs, reference)
+
+
+class QuantileLoss(nn.Module):
+    r"""The pinball loss of several quantiles, averaged over them and the columns of the target.
+
+    .. math:: \max(\tau (y - q_\tau),\ (\tau - 1)(y - q_\tau))
+
+    The quantiles that are predicted are the sorted outputs, so that they cannot cross. Sorting
+    never increases the loss (Chernozhukov, Fernández-Val and Galichon 2010).
+
+    Parameters
+    ----------
+    quantiles : sequence of float
+        τ, increasing.
+
+    **Shape**: outputs (B, O Q), y (B, O) → (B,)
+
+    **Source**: Koenker and Bassett 1978, eq. 3.1
+    """
+
+    def __init__(self, quantiles: Sequence[float]) -> None:
+        super().__init__()
+        self.quantiles = tuple(float(quantile) for quantile in quantiles)
+
+    def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return self._pinball(self.predict(outputs), y[:, :, None]).mean(dim=(1, 2))
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Return the quantiles (B, O, Q), in increasing order."""
+        return outputs.view(len(outputs), -1, len(self.quantiles)).sort(dim=2).values
+
+    def n_outputs(self, n_targets: int) -> int:
+        """Return the number of columns times quantiles."""
+        return n_targets * len(self.quantiles)
+
+    def null_prediction(self, y: Tensor, weight: Tensor) -> Tensor:
+        """Return the quantiles of each column, (O Q,)."""
+        shape = (y.shape[1], len(self.quantiles))
+        y = y[:, :, None]
+        return _best_constants(lambda c: self._pinball(c, y), y, weight, shape).flatten()
+
+    def divergence(self, outputs: Tensor, reference: Tensor) -> Tensor:
+        """Return the loss of the quantiles with the other ones as the target."""
+        pinball = self._pinball(self.predict(outputs), self.predict(reference))
+        return pinball.mean(dim=(1, 2))
+
+    def _pinball(self, predicted: Tensor, y: Tensor) -> Tensor:
+        levels = predicted.new_tensor(self.quantiles)
+        error = y - predicted
+        return torch.maximum(levels * error, (levels - 1) * error)
+
+
+class LogLoss(nn.Module):
+    """The cross-entropy between the softmax of the outputs and the class.
+
+    **Shape**: outputs (B, C), y (B, C) with a 1 at the class and 0 elsewhere → (B,)
+    """
+
+    def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return -(y * outputs.log_softmax(dim=1)).sum(dim=1)
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Return the probabilities of the classes, (B, C)."""
+        return outputs.softmax(dim=1)
+
+    def n_outputs(self, n_targets: int) -> int:
+        """Return the number of classes."""
+        return n_targets
+
+    def null_prediction(self, y: Tensor, weight: Tensor) -> Tensor:
+        """Return the logarithm of the frequencies of the classes, (C,).
+
+        A sample of each class is added, so that an absent class has a finite loss.
+        """
+        counts = (y * weight[:, None]).sum(dim=0) + 1
+        return (counts / counts.sum()).log()
+
+    def divergence(self, outputs: Tensor, reference: Tensor) -> Tensor:
+        """Return the Kullback-Leibler divergence from the probabilities of the other outputs."""
+        log_odds = reference.log_softmax(dim=1) - outputs.log_softmax(dim=1)
+        return (self.predict(reference) * log_odds).sum(dim=1)
+
+
+# The values of the regressor's parameter ``loss``.
+REGRESSION_LOSSES: dict[str, Callable[..., nn.Module]] = {
+    "squared_error": partial(PointLoss, nn.MSELoss),
+    "absolute_error": partial(PointLoss, nn.L1Loss),
+    "huber": partial(PointLoss, nn.HuberLoss),
+    "quantile": QuantileLoss,
+}
+LOSSES = REGRESSION_LOSSES | {"log_loss": LogLoss}
+
+
+def _best_constants(
+    loss: Callable[[Tensor], Tensor], y: Tensor, weight: Tensor, shape: Sequence[int]
+) -> Tensor:
+    """Minimise the weighted loss over constants, each by itself; the loss is convex in them.
+
+    Parameters
+    ----------
+    loss : callable
+        Constants of ``shape`` → losses (n, *shape).
+    y : Tensor of shape (n, O) or (n, O, 1)
+        The target, between whose extremes the constants are.
+    weight : Tensor of shape (n,)
+        Weights.
+    shape : sequence of int
+        (O,) or (O, Q).
+    """
+    low, high = (bound.expand(shape) for bound in (y.amin(dim=0), y.amax(dim=0)))
+
+    def total(constants: Tensor) -> Tensor:
+        return torch.einsum("n,n...->...", weight, loss(constants))
+
+    for _ in range(N_SEARCH_STEPS):
+        step = GOLDEN * (high - low)
+        left, right = high - step, low + step
+        is_left = total(left) <= total(right)
+        low, high = torch.where(is_left, low, left), torch.where(is_left, right, high)
+    return (low + high) / 2
