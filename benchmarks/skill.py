@@ -27,6 +27,7 @@ fitted with several seeds, new ones unless ``--seed`` is given: mean ± standard
 import argparse
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ from sk_tsattn.datasets import (
     load_bike_sharing,
     load_gas_furnace,
 )
+from sk_tsattn.exceptions import HistoryWarning
 
 # set: its loader with options, column of the target
 SETS = {
@@ -219,6 +221,7 @@ def flat(part):
 def run(source, horizon, model, seed, options):
     """Fit one model; return its errors on the test set."""
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore", HistoryWarning)  # a few windows across missing rows
     data = Forecasts(source, horizon, options)
     start = time.process_time()
     predicted = MODELS[model](data, seed, options)
