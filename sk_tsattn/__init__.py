@@ -12,8 +12,7 @@ from ._plot._faithfulness_display import FaithfulnessDisplay
 from ._plot._importance_display import ImportanceDisplay
 from ._plot._loss_curve_display import LossCurveDisplay
 from ._regressor import AttentionLSTMRegressor
-
-__version__ = "0.1.0"
+from ._version import __version__
 
 __all__ = [
     "AttentionDisplay",

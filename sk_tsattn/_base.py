@@ -8,10 +8,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ._fitting import FittingMixin
+from ._saving import SavingMixin
 from ._training._sklearn_callbacks import CallbackSupportMixin, with_callbacks
 
 
-class BaseAttentionLSTM(FittingMixin, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+class BaseAttentionLSTM(FittingMixin, SavingMixin, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """An estimator that is fitted on windows, or on rows with ``lookback``."""
 
     max_epochs: int

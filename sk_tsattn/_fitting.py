@@ -256,6 +256,8 @@ class FittingMixin(AttentionMixin):
             training.change_net(self.net_, lr=self.lr, batch_size=self.batch_size)
             self._x_scaler.warn_if_no_longer_constant(rows.values)
         training_set = self._dataset(windows.select(kept), y[kept], weight[kept])
+        if not resume:
+            training.start_at_null_model(self.net_, training_set)
         validation_set = None if val_data is None else self._dataset(*val_data)
         return training_set, validation_set, weight[kept]
 
@@ -344,9 +346,10 @@ class FittingMixin(AttentionMixin):
         )
 
     def _make_net(self, device: str) -> Any:
+        """Make the net, and keep what it is made from: that is saved in its place."""
         loss, loss_options = self._loss_and_options()
-        return training.make_net(
-            module={
+        self._net_arguments = {
+            "module": {
                 "dtype": self._dtype,
                 "attention": self.attention,
                 "attention_mode": self.attention_mode,
@@ -358,15 +361,15 @@ class FittingMixin(AttentionMixin):
                 "dropout": self.dropout,
                 "position_embedding": self.position_embedding,
             },
-            n_targets=self.n_outputs_,
-            loss=loss,
-            loss_options=loss_options,
-            seed=self._seed,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
-            device=device,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-            net_params=self.net_params,
-        )
+            "n_targets": self.n_outputs_,
+            "loss": loss,
+            "loss_options": loss_options,
+            "seed": self._seed,
+            "lr": self.lr,
+            "weight_decay": self.weight_decay,
+            "batch_size": self.batch_size,
+            "callbacks": self.callbacks,
+            "verbose": self.verbose,
+            "net_params": self.net_params,
+        }
+        return training.make_net(**self._net_arguments, device=device)

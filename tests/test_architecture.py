@@ -23,7 +23,7 @@ PACKAGE = Path(sk_tsattn.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # The data's path: a file imports from its own line or from those above, and never from below.
 LAYERS = [
-    {"exceptions"},
+    {"exceptions", "_version"},
     {"datasets"},
     {"_random", "_threads"},
     {"_data"},
@@ -33,7 +33,7 @@ LAYERS = [
     {"_training"},
     {"_param_validation"},
     {"_docstrings"},
-    {"_placing", "_attending", "_fitting", "_base", "_regressor", "_classifier"},
+    {"_placing", "_attending", "_fitting", "_saving", "_base", "_regressor", "_classifier"},
     {"_backtest"},
     {""},  # the package's own __init__.py
 ]

@@ -96,7 +96,7 @@ class History:
                 steps[label] = Steps.of(measured[positions], calendar)
                 ends[label] = rows.times[positions[-1]]
         tail = _tail(rows, lookback - 1)
-        return cls(_as_frame(tail), tail, lookback, calendar, steps, ends)
+        return cls(as_frame(tail), tail, lookback, calendar, steps, ends)
 
     @cached_property
     def counts(self) -> dict[Hashable, int]:
@@ -446,7 +446,8 @@ def _tail(rows: Rows, n_rows: int) -> Rows:
     return tail
 
 
-def _as_frame(rows: Rows) -> pd.DataFrame:
+def as_frame(rows: Rows) -> pd.DataFrame:
+    """Return the known rows as they are shown to the user, in ``context_``."""
     labels = pd.RangeIndex(len(rows)) if rows.labels is None else rows.labels
     if rows.codes is not None:
         labels = pd.MultiIndex.from_arrays([rows.series[rows.codes], labels])

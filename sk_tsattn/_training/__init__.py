@@ -3,16 +3,21 @@
 from ._devices import resolve_device
 from ._fit import TrainingResult, train
 from ._inference import attend, predict
+from ._initial_weights import start_at_null_model
 from ._net import change_net, check_net_params, history, make_net
+from ._state import get_state, set_state
 
 __all__ = [
     "TrainingResult",
     "attend",
     "change_net",
     "check_net_params",
+    "get_state",
     "history",
     "make_net",
     "predict",
     "resolve_device",
+    "set_state",
+    "start_at_null_model",
     "train",
 ]

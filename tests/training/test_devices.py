@@ -1,14 +1,12 @@
 """Devices and processes: a fitted model predicts on other devices and in forked processes."""
 
 import os
-import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
-from skorch.exceptions import DeviceWarning
 
 from sk_tsattn import AttentionLSTMRegressor
 
@@ -53,18 +51,6 @@ def test_an_unavailable_device_is_an_error_and_does_not_change_the_model(device)
     with pytest.raises(ValueError, match=rf"'device' parameter.*Got '{device}'.*not available"):
         model.set_params(device=device).fit(X, Y)
     np.testing.assert_array_equal(model.predict(X), before)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
-def test_a_model_fitted_on_cuda_predicts_without_cuda():
-    model = quick().fit(X, Y)
-    expected = model.predict(X)
-    model.net_.device = "cuda"  # the only trace of CUDA in a skorch net besides the weights
-    with pytest.warns(DeviceWarning):
-        loaded = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(loaded.predict(X), expected)
-    assert loaded.attention_weights(X).cell.shape == X.shape
-    loaded.partial_fit(X, Y)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
