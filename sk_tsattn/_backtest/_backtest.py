@@ -16,7 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._data._checks import is_int
 from .._data._forecasting import rows_ahead
 from .._data._holes import warn_history
-from ._blocks import Block, fit_and_predict, lookback_of, takes_groups
+from ._blocks import Block, fit_and_predict, lookback_of, takes, takes_or_passes_on
 from ._folds import check_order_of_folds, split, summarise_folds
 from ._labels import Labels, Positions, check_data
 
@@ -32,6 +32,7 @@ def backtest(
     cv: Any = None,
     groups: ArrayLike | None = None,
     scoring: Scoring = None,
+    quantiles: Sequence[float] = (),
     refit: int | Literal["never"] = 1,
     params: Mapping[str, Any] | None = None,
     return_estimator: bool = False,
@@ -75,6 +76,10 @@ def backtest(
         ``scorer(estimator, X, y)``, and is passed an estimator whose ``predict(X)`` returns the
         forecasts.
 
+    quantiles : list of float, default=()
+        Quantiles to predict as well, such as ``(0.1, 0.9)``, by an estimator whose ``predict`` has
+        this parameter (or that passes it on, as a pipeline does).
+
     refit : int or "never", default=1
         Fit anew every ``refit`` folds. ``"never"`` fits once, on the first training set. The
         blocks without a fit of their own are predicted by the last one before them, from the true
@@ -102,7 +107,7 @@ def backtest(
           index. The index is the time label of the row, or (series, time label): the time at
           which the forecast is made. Labels are those of ``X``, else those of ``y``, else row
           numbers. The columns are ``fold`` (from 0), ``horizon`` (the column name of a DataFrame
-          ``y``, else 1, 2, ...), ``y_true`` and ``y_pred``.
+          ``y``, else 1, 2, ...), ``y_true``, ``y_pred`` and the ``quantiles``.
         - ``scores``, DataFrame: the index is (fold, horizon), the columns are the metrics, over
           all series together.
         - ``folds``, DataFrame: a row for each fold, with the columns ``train_end``, ``test_start``
@@ -171,7 +176,7 @@ def backtest(
     1    1                              -0.58                    -0.48
     2    1                              -0.79                    -0.59
     """
-    _check_arguments(estimator, refit)
+    _check_arguments(estimator, refit, quantiles)
     labels, y, truth, horizons = check_data(X, y, groups)
     X, y = indexable(X, y)
     scorer = _make_scorer(scoring)
@@ -185,7 +190,7 @@ def backtest(
     n_context = 0 if np.ndim(X) == 3 else lookback_of(estimator) - 1
     if groups is not None:
         groups = np.asarray(groups)
-        if n_context and not takes_groups(estimator.predict):
+        if n_context and not takes(estimator.predict, "groups"):
             raise ValueError(
                 "groups must reach the estimator, whose windows would cross from one series into "
                 f"the next. Got {type(estimator).__name__}, whose predict has no parameter groups; "
@@ -204,6 +209,7 @@ def backtest(
             train=labels.rows(folds[first][0]),
             tests=[labels.rows(folds[fold][1]) for fold in np.flatnonzero(fitted_in == first)],
             n_outputs=len(horizons),
+            quantiles=list(quantiles),
             keep=return_estimator,
         )
         for first in np.unique(fitted_in)
@@ -211,7 +217,7 @@ def backtest(
     blocks = [block for result in results for block in result]
     _warn_of_history(blocks, labels, folds)
     result = Bunch(
-        predictions=_predictions(blocks, truth, labels, horizons),
+        predictions=_predictions(blocks, truth, labels, horizons, list(quantiles)),
         scores=_scores(blocks, truth, scorer, horizons),
         folds=summarise_folds(folds, fitted_in, labels),
     )
@@ -220,7 +226,7 @@ def backtest(
     return result
 
 
-def _check_arguments(estimator: Any, refit: Any) -> None:
+def _check_arguments(estimator: Any, refit: Any, quantiles: Any) -> None:
     if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
         raise ValueError(
             "estimator must be a regressor with fit and predict. Got "
@@ -232,6 +238,16 @@ def _check_arguments(estimator: Any, refit: Any) -> None:
         )
     if not is_int(refit, 1) and not (isinstance(refit, str) and refit == "never"):
         raise ValueError(f"refit must be an int >= 1 or 'never'. Got {refit!r} instead.")
+    if np.ndim(quantiles) != 1 or not all(0 < quantile < 1 for quantile in quantiles):
+        raise ValueError(
+            f"quantiles must be a list of numbers between 0 and 1. Got {quantiles!r} instead."
+        )
+    if len(quantiles) and not takes_or_passes_on(estimator.predict, "quantiles"):
+        raise ValueError(
+            f"quantiles need an estimator whose predict has this parameter. Got "
+            f"{type(estimator).__name__} instead; leave quantiles out, or use "
+            'AttentionLSTMRegressor(loss="quantile").'
+        )
 
 
 def _warn_of_history(
@@ -254,7 +270,11 @@ def _warn_of_history(
 
 
 def _predictions(
-    blocks: list[Block], truth: NDArray[np.float64], labels: Labels, horizons: list[Any]
+    blocks: list[Block],
+    truth: NDArray[np.float64],
+    labels: Labels,
+    horizons: list[Any],
+    quantiles: list[float],
 ) -> pd.DataFrame:
     """Return the predictions of all blocks in long form."""
     rows = np.concatenate([block.rows for block in blocks])
@@ -262,15 +282,15 @@ def _predictions(
     order = np.lexsort((fold, labels.time[rows], labels.series[rows]))
     rows, fold = rows[order], fold[order]
     n = len(horizons)
-    return pd.DataFrame(
-        {
-            "fold": np.repeat(fold, n),
-            "horizon": pd.Index(horizons, tupleize_cols=False)[np.tile(np.arange(n), len(rows))],
-            "y_true": truth[rows].ravel(),
-            "y_pred": np.concatenate([block.y_pred for block in blocks])[order].ravel(),
-        },
-        index=labels.index[np.repeat(rows, n)],
-    )
+    by_quantile = np.concatenate([block.y_quantiles for block in blocks])[order]
+    columns: dict[Any, Any] = {
+        "fold": np.repeat(fold, n),
+        "horizon": pd.Index(horizons, tupleize_cols=False)[np.tile(np.arange(n), len(rows))],
+        "y_true": truth[rows].ravel(),
+        "y_pred": np.concatenate([block.y_pred for block in blocks])[order].ravel(),
+    }
+    columns |= {quantile: by_quantile[..., i].ravel() for i, quantile in enumerate(quantiles)}
+    return pd.DataFrame(columns, index=labels.index[np.repeat(rows, n)])
 
 
 class _Forecasts(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped

@@ -22,12 +22,14 @@ from ._labels import Labels, Positions
 class Block(NamedTuple):
     """The predictions of a test block.
 
-    ``short`` are its rows that were predicted from fewer than ``lookback`` rows, unless the
-    estimator was fitted on such windows. ``estimator`` is None if it is not wanted.
+    ``y_pred`` has the shape (n_rows, n_horizons), ``y_quantiles`` (n_rows, n_horizons,
+    n_quantiles). ``short`` are its rows that were predicted from fewer than ``lookback`` rows,
+    unless the estimator was fitted on such windows. ``estimator`` is None if it is not wanted.
     """
 
     rows: Positions
     y_pred: NDArray[np.float64]
+    y_quantiles: NDArray[np.float64]
     short: Positions
     lookback: int
     estimator: Any
@@ -77,8 +79,15 @@ def _check_series_arrived(estimator: Any) -> None:
             )
 
 
-def takes_groups(method: Callable[..., Any]) -> bool:
-    return "groups" in inspect.signature(method).parameters
+def takes(method: Callable[..., Any], name: str) -> bool:
+    """Return whether a method has this parameter."""
+    return name in inspect.signature(method).parameters
+
+
+def takes_or_passes_on(method: Callable[..., Any], name: str) -> bool:
+    """Return whether a method has this parameter, or any: a pipeline passes it to its last step."""
+    parameters = inspect.signature(method).parameters.values()
+    return takes(method, name) or any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 @contextmanager
@@ -103,6 +112,7 @@ def fit_and_predict(
     train: Positions,
     tests: list[Positions],
     n_outputs: int,
+    quantiles: list[float],
     keep: bool,
 ) -> list[Block]:
     """Fit on a training set, and predict the test blocks after it.
@@ -133,6 +143,9 @@ def fit_and_predict(
     n_outputs : int
         Columns of ``y``.
 
+    quantiles : list of float
+        To be predicted as well.
+
     keep : bool
         Whether to return the estimator in the blocks.
 
@@ -142,7 +155,7 @@ def fit_and_predict(
     """
 
     def groups_for(method: Callable[..., Any], rows: Positions) -> dict[str, Any]:
-        return {} if groups is None or not takes_groups(method) else {"groups": groups[rows]}
+        return {} if groups is None or not takes(method, "groups") else {"groups": groups[rows]}
 
     params = _check_method_params(X, params, indices=train) | groups_for(estimator.fit, train)
     with _without_history_warnings():
@@ -156,18 +169,37 @@ def fit_and_predict(
         rows, short = _with_history(test, labels.series, lookback)
         if _learnt_short_windows(estimator):
             short = short[:0]
+        X_rows, options = _safe_indexing(X, rows), groups_for(estimator.predict, rows)
         with _without_history_warnings():
-            y_pred = estimator.predict(
-                _safe_indexing(X, rows), **groups_for(estimator.predict, rows)
+            y_pred = estimator.predict(X_rows, **options)
+            y_quantiles = np.empty((len(rows), n_outputs, 0))
+            if quantiles:
+                y_quantiles = estimator.predict(X_rows, quantiles=quantiles, **options)
+        tested = np.isin(rows, test)
+        blocks.append(
+            Block(
+                test,
+                _finite(y_pred, (len(rows), n_outputs), estimator)[tested],
+                _finite(y_quantiles, (len(rows), n_outputs, len(quantiles)), estimator)[tested],
+                short,
+                lookback,
+                kept,
             )
-        y_pred = np.asarray(y_pred, dtype=np.float64).reshape(len(rows), -1)
-        if y_pred.shape[1] != n_outputs or not np.isfinite(y_pred).all():
-            raise ValueError(
-                f"{type(estimator).__name__}.predict must return {n_outputs} finite columns. Got "
-                f"{y_pred.shape[1]} columns, {np.isfinite(y_pred).mean():.0%} of them finite."
-            )
-        blocks.append(Block(test, y_pred[np.isin(rows, test)], short, lookback, kept))
+        )
     return blocks
+
+
+def _finite(y_pred: Any, shape: tuple[int, ...], estimator: Any) -> NDArray[np.float64]:
+    """Return predictions in this shape; raise unless they are of this size and finite."""
+    n_columns = int(np.prod(shape[1:]))
+    found = np.asarray(y_pred, dtype=np.float64)
+    found = found.reshape(shape[0], int(np.prod(found.shape[1:])))
+    if found.shape[1] != n_columns or not np.isfinite(found).all():
+        raise ValueError(
+            f"{type(estimator).__name__}.predict must return {n_columns} finite columns. Got "
+            f"{found.shape[1]} columns, {np.isfinite(found).mean():.0%} of them finite."
+        )
+    return found.reshape(shape)
 
 
 def _with_history(test: Positions, series: Positions, lookback: int) -> tuple[Positions, Positions]:

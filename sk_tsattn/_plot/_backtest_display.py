@@ -26,8 +26,9 @@ class BacktestDisplay:
 
     Create it with :meth:`from_backtest`. The kinds of figure are
 
-    - ``"forecast"``: the truth and the forecasts of one series and one horizon over time. Each
-      fold is shaded, and begins where its estimator was last fitted or used anew.
+    - ``"forecast"``: the truth and the forecasts of one series and one horizon over time, with the
+      range between the lowest and the highest of the quantiles, if there are any. Each fold is
+      shaded, and begins where its estimator was last fitted or used anew.
     - ``"error"``: the root mean squared error of each fold and its mean over folds, by horizon.
       If there is one horizon, by fold.
 
@@ -35,7 +36,8 @@ class BacktestDisplay:
     ----------
     predictions : DataFrame
         In long form, as :func:`sk_tsattn.backtest` returns it: indexed by time or by
-        (series, time), with the columns ``fold``, ``horizon``, ``y_true`` and ``y_pred``.
+        (series, time), with the columns ``fold``, ``horizon``, ``y_true`` and ``y_pred``; other
+        columns are quantiles.
 
     Attributes
     ----------
@@ -229,7 +231,19 @@ def _draw_forecast(panel: Axes, frame: pd.DataFrame) -> None:
     truth = frame.drop_duplicates("place")
     panel.plot(truth["place"], truth["y_true"], color=INK, linewidth=1.2, label="truth")
     folds = list(frame.groupby("fold", sort=True))
+    quantiles = sorted(set(frame.columns) - {*COLUMNS, "place"})
     for i, (_, fold) in enumerate(folds):
+        if len(quantiles) > 1:
+            low, high = quantiles[0], quantiles[-1]
+            panel.fill_between(
+                fold["place"],
+                fold[low],
+                fold[high],
+                color=VERMILION,
+                alpha=0.25,
+                linewidth=0,
+                label="_nolegend_" if i else f"quantiles {low:g} to {high:g}",
+            )
         panel.plot(
             fold["place"],
             fold["y_pred"],

@@ -411,6 +411,26 @@ def test_each_horizon_has_an_attention_of_its_own_with_a_model_for_each(frame):
         assert model.feature_names_in_.tolist() == X.columns.tolist()
 
 
+# Quantiles.
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, make_pipeline], ids=["plain", "pipeline"])
+def test_quantiles_are_columns_beside_the_prediction(frame, wrap):
+    X, y = make_rows(frame, "a", horizon=[1, 3])
+    model = wrap(lstm(loss="quantile", quantiles=[0.1, 0.5, 0.9]))
+    result = backtest(model, X, y, cv=2, quantiles=(0.1, 0.9), return_estimator=True)
+    predictions = result.predictions
+    assert list(predictions.columns) == ["fold", "horizon", "y_true", "y_pred", 0.1, 0.9]
+    assert (predictions[0.1] <= predictions["y_pred"]).all()
+    assert (predictions["y_pred"] <= predictions[0.9]).all()
+    last = predictions[predictions["fold"] == 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HistoryWarning)
+        expected = result.estimators[1].predict(X, quantiles=[0.1, 0.9])  # (rows, horizons, 2)
+    expected = expected[X.index.isin(last.index)]
+    np.testing.assert_allclose(last[[0.1, 0.9]], expected.reshape(-1, 2), rtol=1e-9)
+
+
 # Errors: all of them before the first fit.
 
 
@@ -436,6 +456,9 @@ def shuffled(frame):
         ({"estimator": RandomForestClassifier()}, "Got the classifier RandomForestClassifier"),
         ({"refit": 0}, "refit must be an int >= 1 or 'never'. Got 0"),
         ({"refit": "always"}, "Got 'always'"),
+        ({"quantiles": 0.5}, r"a list of numbers between 0 and 1\. Got 0\.5"),
+        ({"quantiles": [5, 95]}, r"between 0 and 1\. Got \[5, 95\]"),
+        ({"quantiles": [0.5]}, r"whose predict has this parameter\. Got NeverFitted"),
         ({"scoring": "no such metric"}, "no such metric"),
         ({"cv": 1}, "cv must be a splitter, an int >= 2"),
         ({"cv": "5"}, "Got '5' instead"),

@@ -45,6 +45,23 @@ def test_forecasts_and_truth_are_those_of_the_horizon(horizon):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["truth", "forecast"]
 
 
+def test_the_range_of_the_quantiles_is_drawn_fold_by_fold(assert_legible):
+    result = backtest_result()
+    for quantile in (0.9, 0.5, 0.1):
+        result.predictions[quantile] = result.predictions["y_pred"] + quantile - 0.5
+    display = BacktestDisplay.from_backtest(result)
+    ax = display.axes_["forecast"]
+    assert len(ax.collections) == 4
+    rows = result.predictions.query("horizon == 1")
+    for band, (_, fold) in zip(ax.collections, rows.groupby("fold"), strict=True):
+        _, y = band.get_paths()[0].vertices.T
+        assert y.min() == fold[0.1].min()
+        assert y.max() == fold[0.9].max()
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["truth", "quantiles 0.1 to 0.9", "forecast"]
+    assert_legible(display.figure_)
+
+
 @pytest.mark.parametrize("name", INDICES)
 def test_folds_are_shaded_from_their_first_row_to_the_next_ones(name, assert_legible):
     display = BacktestDisplay.from_backtest(backtest_result(INDICES[name]))
