@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .._random import generator
 from .._threads import use_one_thread_after_fork
+from ._missing import fill_missing, observed_cells
 from ._scaling import Standardizer
 from ._windows import Windows
 
@@ -66,6 +67,8 @@ class WindowDataset(torch.utils.data.Dataset[Any]):
             used = windows.n_uses(np.ones(len(windows))) > 0
             windows = windows.convert(self._scaled(values, used), self._on_device)
         self.windows: Windows = windows
+        # On disk, missing values are looked for in each batch.
+        self.may_miss = not self.resident or bool(windows.values.isnan().any())
         offsets = np.arange(1 - windows.lookback, 1)
         self.offsets = self._on_device(offsets) if self.resident else offsets
         if y is not None:
@@ -83,13 +86,23 @@ class WindowDataset(torch.utils.data.Dataset[Any]):
         return len(self.windows)
 
     def batch(self, which: Tensor) -> dict[str, Tensor]:
-        """Cut the windows at ``which`` (int tensor on the CPU)."""
+        """Cut the windows at ``which`` (int tensor on the CPU), and fill their missing cells."""
+        X, mask = self._cut(which)
+        if self.may_miss:
+            X, mask = fill_missing(X, mask)
+        return {"X": X} if mask is None else {"X": X, "mask": mask}
+
+    def observed(self, which: Tensor) -> Tensor | None:
+        """Return which cells of the windows at ``which`` hold a value; None if no cell is NaN."""
+        return observed_cells(*self._cut(which)) if self.may_miss else None
+
+    def _cut(self, which: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Cut windows, with NaN at missing cells and a mask of the steps that they have."""
         if self.resident:
             X, mask = self.windows.take(which.to(self.device), self.offsets)
-        else:
-            values, mask = self.windows.take(which.numpy(), self.offsets)
-            X, mask = self._scaled(values), None if mask is None else self._on_device(mask)
-        return {"X": X} if mask is None else {"X": X, "mask": mask}
+            return X, mask
+        values, mask = self.windows.take(which.numpy(), self.offsets)
+        return self._scaled(values), None if mask is None else self._on_device(mask)
 
     def targets(self, which: Tensor) -> tuple[Tensor, Tensor]:
         """Take the targets and the weights at ``which``."""

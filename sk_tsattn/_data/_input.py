@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
 from ._numbers import as_numbers, check_columns, refuse_missing
+from ._ragged import is_list_of_tables, pad_windows
 from ._scaling import extreme_exponent, in_units
 
 WINDOWS_SHAPE = "(n_samples, n_timesteps, n_features), oldest step first"
@@ -26,8 +27,8 @@ def check_features(
         With ``reset``, its ``n_features_in_`` and ``feature_names_in_`` are set; otherwise ``X``
         is compared with them.
 
-    X : array-like, DataFrame or tensor
-        2-D rows or 3-D windows.
+    X : array-like, DataFrame, tensor or list of them
+        2-D rows or 3-D windows, or a list of windows of unequal length.
 
     lookback : int or None
         The estimator's parameter.
@@ -38,7 +39,7 @@ def check_features(
     Returns
     -------
     values : ndarray of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
-        Finite numbers; not a copy if ``X`` is an array of numbers.
+        Numbers, with NaN at missing cells; not a copy if ``X`` is an array of numbers.
 
     columns : list
         Name of each feature, or its number.
@@ -46,15 +47,20 @@ def check_features(
     Raises
     ------
     ValueError
-        If ``X`` does not hold finite numbers, or does not have the shape or the columns that are
-        expected.
+        If ``X`` holds anything but finite numbers and NaN, or does not have the shape or the
+        columns that are expected.
     """
     name = type(estimator).__name__
     check_columns(X, "X")
-    named = hasattr(X, "columns")
+    table = X
+    n_timesteps = 0 if reset or lookback is not None else estimator.n_timesteps_in_
+    if is_list_of_tables(X, n_timesteps):
+        table = X[0]
+        X = pad_windows(X, n_timesteps, lookback)
+    named = hasattr(table, "columns")
     if named:  # wrong columns are reported before wrong values in them
-        _check_features_in(estimator, X, reset)
-    values = as_numbers(X, "X", estimator=estimator)
+        _check_features_in(estimator, table, reset)
+    values = as_numbers(X, "X", finite="allow-nan", estimator=estimator)
     if values.ndim > 3:
         raise ValueError(
             f"X must have shape {WINDOWS_SHAPE}, or (n_rows, n_features) with lookback set. "
@@ -154,7 +160,7 @@ def check_target(
             "for each row of X."
         )
     columns = check_columns(y, "y")
-    values = as_numbers(y, "y", ensure_2d=False, allow_missing=True)
+    values = as_numbers(y, "y", ensure_2d=False, finite=False)
     if values.ndim not in (1, 2) or len(values) != n_rows:
         what = (
             "reshape it with y.reshape(len(y), -1)"

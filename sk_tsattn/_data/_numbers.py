@@ -24,7 +24,7 @@ ADVICE = {
     "number of hours (days, ...) from a fixed start",
 }
 MISSING_ADVICE = {
-    "X": "impute them, for example with SimpleImputer or DataFrame.ffill, or drop these rows",
+    "X": "if it stands for a missing value, replace it by NaN, which X may hold",
     "y": "drop these rows from X and y, or give them sample_weight 0, so that they serve as "
     "history alone. The last h rows of a target made with shift(-h) are always unknown",
 }
@@ -35,7 +35,7 @@ def as_numbers(
     name: str,
     *,
     ensure_2d: bool = True,
-    allow_missing: bool = False,
+    finite: bool | str = True,
     estimator: Any = None,
 ) -> NDArray[Any]:
     """Return ``data`` as an array of numbers, without a copy if it is one.
@@ -51,8 +51,8 @@ def as_numbers(
     ensure_2d : bool, default=True
         Whether to refuse vectors.
 
-    allow_missing : bool, default=False
-        Whether NaN and infinities pass.
+    finite : bool or "allow-nan", default=True
+        Whether to refuse NaN and infinities, or infinities alone.
 
     estimator : estimator or None, default=None
         Named in scikit-learn's messages.
@@ -65,7 +65,7 @@ def as_numbers(
     Raises
     ------
     ValueError
-        If ``data`` holds anything but finite numbers: names the columns, or the first cells.
+        If ``data`` holds anything else: names the columns, or the first cells.
 
     TypeError
         If ``data`` is sparse or a cell is a dict, as scikit-learn's checks of estimators require.
@@ -85,12 +85,13 @@ def as_numbers(
         estimator=estimator,
         input_name=name,
     )
-    if not allow_missing:
+    if finite:
         try:  # quicker than np.isfinite, and without a copy
             with np.errstate(over="ignore", invalid="ignore"):  # its sum of large numbers
-                check_array(values, allow_nd=True, ensure_2d=False)
+                check_array(values, allow_nd=True, ensure_2d=False, ensure_all_finite=finite)
         except ValueError:
-            refuse_missing(~np.isfinite(values), values, name, columns)
+            wrong = np.isinf(values) if finite == "allow-nan" else ~np.isfinite(values)
+            refuse_missing(wrong, values, name, columns)
     return values
 
 
@@ -195,6 +196,8 @@ def to_array(data: Any, name: str) -> NDArray[Any]:
             ensure_min_samples=0,
             ensure_min_features=0,
         )
+    elif type(data).__module__.partition(".")[0] == "polars":
+        data = _without_large_integers(data)
     try:
         array = np.asarray(data)
     except (TypeError, ValueError) as error:
@@ -232,6 +235,14 @@ def _not_an_array(data: Any, name: str) -> str:
         f"{name} must be an array or a DataFrame. Got an object of type {type(data).__name__} "
         "instead; convert it, for example with np.array or pd.DataFrame."
     )
+
+
+def _without_large_integers(data: Any) -> Any:
+    """Convert integers of 128 bits, which numpy has not, in a polars object."""
+    if not hasattr(data, "schema"):  # a Series
+        return data.cast(float) if str(data.dtype).endswith("Int128") else data
+    large = [name for name, dtype in data.schema.items() if str(dtype).endswith("Int128")]
+    return data.cast(dict.fromkeys(large, float))
 
 
 def _has_objects(data: pd.DataFrame | pd.Series[Any]) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ._checks import warn_user
 from ._input import check_features
+from ._ragged import check_targets_of_windows
 from ._time_labels import check_increasing, to_times
 
 # Names of an index level that holds the time.
@@ -281,6 +282,7 @@ def check_labels_of_target(X: Any, y: Any, rows: Rows, lookback: int | None) -> 
         If rows of ``y`` belong to other rows of ``X``, or if ``y`` shows that the rows are those
         of several series or not in time order.
     """
+    check_targets_of_windows(X, y)
     if isinstance(X, pd.DataFrame):
         check_same_labels(X.index, y, "y")
         return

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._checks import warn_user
+
 # Values read at a time: 8 MB in double precision.
 CHUNK_VALUES = 1_000_000
 # Squares of numbers between 2^-400 and 2^400, and sums of many, neither overflow nor underflow.
@@ -46,7 +48,7 @@ class Standardizer:
         Names of the columns, for messages; None for their numbers.
 
     constant : dict, default={}
-        Value of each constant feature, by its number.
+        Value of each constant feature, by its number; NaN for a feature without values.
     """
 
     mean: NDArray[np.float64] | float = 0.0
@@ -68,7 +70,7 @@ class Standardizer:
         """Fit the scaling of features.
 
         A feature that is constant in these data becomes 0, whatever its values later: nothing can
-        be learnt about them.
+        be learnt about them. So does a feature without any values, which is warned about.
 
         Parameters
         ----------
@@ -82,6 +84,7 @@ class Standardizer:
             Names of the features.
         """
         mean, std, exponent = moments(values, weight)
+        _warn_if_empty(np.isnan(mean), columns)
         constant = std == 0
         in_own_units = in_units(mean, -exponent)
         values_of_constant = {int(i): float(in_own_units[i]) for i in np.flatnonzero(constant)}
@@ -134,7 +137,7 @@ class Standardizer:
         Parameters
         ----------
         values : ndarray of shape (n, ..., n_columns)
-            Finite numbers.
+            Finite numbers, or NaN, which stays NaN.
 
         used : bool ndarray of shape (n,) or None, default=None
             Rows that are used. The size of others is not checked.
@@ -159,7 +162,7 @@ class Standardizer:
 
     def _refuse(self, values: NDArray[Any], standardised: NDArray[Any]) -> None:
         """Raise a ValueError that names the column of the largest standardised value."""
-        at = np.unravel_index(np.argmax(np.abs(standardised)), standardised.shape)
+        at = np.unravel_index(np.nanargmax(np.abs(standardised)), standardised.shape)
         column = int(at[-1]) if self.columns is None else self.columns[at[-1]]
         raise ValueError(
             f"{self.name} must hold numbers within {MAX_STANDARDISED:.1e} standard deviations of "
@@ -180,7 +183,7 @@ class Standardizer:
             varying = [
                 repr(i if self.columns is None else self.columns[i])
                 for i, value in self.constant.items()
-                if np.abs(values[..., i] - value).max() > CONSTANT_TOLERANCE * abs(value)
+                if _varies(values[..., i], value)
             ]
         if varying:
             warnings.warn(
@@ -222,10 +225,28 @@ class Standardizer:
         return predictions
 
 
+def _varies(values: NDArray[Any], constant: float) -> bool:
+    """Return whether any value differs from a constant, which is NaN if there was no value."""
+    observed = values[~np.isnan(values)]
+    return not (np.abs(observed - constant) <= CONSTANT_TOLERANCE * abs(constant)).all()
+
+
+def _warn_if_empty(empty: NDArray[np.bool_], columns: list[Any] | None) -> None:
+    """Warn of features that are missing in all training data."""
+    if empty.any():
+        names = [repr(i if columns is None else columns[i]) for i in np.flatnonzero(empty)]
+        warn_user(
+            f"Features without values have no influence. X is NaN throughout in the "
+            f"column{'s' * (len(names) > 1)} {', '.join(names)} of the training data; drop what is "
+            "never known.",
+            UserWarning,
+        )
+
+
 def moments(
     values: NDArray[Any], weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int_]]:
-    """Compute the weighted mean and standard deviation of each column.
+    """Compute the weighted mean and standard deviation of each column, of its values but NaN.
 
     Parameters
     ----------
@@ -240,7 +261,8 @@ def moments(
     -------
     mean, std : ndarray of shape (n_columns,), float64
         In units of ``2**exponent``. The standard deviation of a constant column is 0; a column
-        that varies by less than its last digits counts as constant.
+        that varies by less than its last digits counts as constant. The mean of a column without
+        values is NaN, and its standard deviation 0.
 
     exponent : int ndarray of shape (n_columns,)
         0, except for columns whose squares would overflow or underflow.
@@ -249,7 +271,6 @@ def moments(
     step = max(1, CHUNK_VALUES // max(1, int(np.prod(values.shape[1:]))))
     used = np.unique(np.flatnonzero(weight) // step) * step  # start of each piece with a weight
     n_steps = int(np.prod(values.shape[1:-1]))
-    total = weight.sum() * n_steps
 
     def pieces() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         for i in used:
@@ -257,25 +278,35 @@ def moments(
             rows = np.asarray(values[i : i + step][part > 0], dtype=np.float64)
             yield rows.reshape(-1, n_columns), np.repeat(part[part > 0], n_steps)
 
-    largest = np.max([np.abs(rows).max(axis=0) for rows, _ in pieces()], axis=0)
-    exponent = extreme_exponent(largest)
+    largest = np.full(n_columns, np.nan)
+    origin = np.full(n_columns, np.nan)  # one of the values
+    total = np.full(n_columns, weight.sum() * n_steps)
+    for rows, part in pieces():
+        largest = np.fmax(largest, np.fmax.reduce(np.abs(rows), axis=0))
+        total -= part @ np.isnan(rows)
+        if np.isnan(origin).any():
+            first = np.take_along_axis(rows, np.argmin(np.isnan(rows), axis=0)[None], axis=0)[0]
+            origin = np.where(np.isnan(origin), first, origin)
+    is_empty = np.isnan(largest)
+    exponent = extreme_exponent(np.where(is_empty, 0.0, largest))
+    total[is_empty] = np.nan
 
     def average(
         transform: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     ) -> NDArray[np.float64]:
         summed = np.zeros(n_columns)
         for rows, part in pieces():
-            summed += part @ transform(in_units(rows, exponent))
+            transformed = transform(in_units(rows, exponent))
+            transformed[np.isnan(transformed)] = 0.0
+            summed += part @ transformed
         averaged: NDArray[np.float64] = summed / total
         return averaged
 
-    # Measured from one of the rows, a constant column is 0 throughout, whatever the rounding.
-    first = values[np.flatnonzero(weight > 0)[0]]
-    origin = np.asarray(first, dtype=np.float64).reshape(-1, n_columns)[0]
+    # Measured from one of its values, a constant column is 0 throughout, whatever the rounding.
     origin = in_units(origin, exponent)
     mean = origin + average(lambda rows: rows - origin)
     std = np.sqrt(average(lambda rows: (rows - mean) ** 2))
-    constant = std <= CONSTANT_TOLERANCE * np.abs(mean)
+    constant = is_empty | (std <= CONSTANT_TOLERANCE * np.abs(mean))
     return mean, np.where(constant, 0.0, std), exponent
 
 
@@ -295,10 +326,11 @@ def _warn_if_dominated(
     n_sampled = max(1, SAMPLE_VALUES // max(1, int(np.prod(values.shape[1:]))))
     sample = np.asarray(values[used[:: -(-len(used) // n_sampled)]], dtype=np.float64)
     sample = in_units(sample.reshape(-1, values.shape[-1]), exponent)
-    deviation = np.abs(sample - np.median(sample, axis=0))
     for i, column in enumerate(range(len(std)) if columns is None else columns):
-        varying = deviation[:, i] > 0
-        typical = np.median(deviation[varying, i]) if varying.any() else np.inf
+        observed = sample[~np.isnan(sample[:, i]), i]
+        deviation = np.abs(observed - np.median(observed)) if len(observed) else observed
+        varying = deviation[deviation > 0]
+        typical = np.median(varying) if len(varying) else np.inf
         if typical < RESOLUTION * std[i]:
             warnings.warn(
                 f"{name} has a few values in column {column!r} that are so large that the "
@@ -337,6 +369,8 @@ def in_units(values: NDArray[Any], exponent: NDArray[np.int_] | int) -> NDArray[
 
 def _is_too_large(standardised: NDArray[Any]) -> bool:
     """Return whether a value is beyond the limit, without a copy."""
-    return bool(
-        standardised.size and max(standardised.max(), -standardised.min()) > MAX_STANDARDISED
-    )
+    if not standardised.size:
+        return False
+    largest = np.fmax.reduce(standardised, axis=None)
+    smallest = np.fmin.reduce(standardised, axis=None)
+    return bool(max(largest, -smallest) > MAX_STANDARDISED)

@@ -112,5 +112,8 @@ def reaches_into(
         near = members[max(0, split - windows.lookback + 1) : split]
         newest = windows.values[windows.last[near], -1]  # (k, n_features)
         after = windows.values[windows.last[members[split]]]  # (n_timesteps, n_features)
-        reaches[near] = (newest[:, None] == after).all(axis=2).any(axis=1)
+        same = newest[:, None] == after
+        missing = np.isnan(newest)[:, None] & np.isnan(after)
+        # A row without any value is no sign.
+        reaches[near] = ((same | missing).all(axis=2) & same.any(axis=2)).any(axis=1)
     return reaches

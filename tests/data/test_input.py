@@ -232,9 +232,8 @@ BAD_X = {
     "no steps": (WINDOWS[:, :0], None, r"at least 1 step and 1 feature.*\(30, 0, 3\)"),
     "no features": (ROWS[:, :0], None, r"0 feature\(s\) \(shape=\(30, 0\)\)"),
     "no features in windows": (WINDOWS[..., :0], None, r"0 feature\(s\) \(shape=\(30, 5, 0\)\)"),
-    "NaN": (with_value(WINDOWS, np.nan), None, r"Input X contains NaN"),
-    "NaN in rows": (with_value(ROWS, np.nan), 4, r"Input X contains NaN"),
     "infinite": (with_value(WINDOWS, np.inf), None, r"Input X contains infinity"),
+    "infinite in rows": (with_value(ROWS, -np.inf), 4, r"Input X contains infinity.*by NaN"),
     "complex": (with_value(WINDOWS, 1j), None, r"Complex data not supported"),
     "text": (np.full((N, F), "warm"), 4, r"X must hold numbers.*OneHotEncoder"),
     "objects": (with_value(WINDOWS.astype(object), "warm"), None, r"X must hold numbers.*warm"),
@@ -319,7 +318,7 @@ BAD_VAL = {
     ),
     "other features": ({"X_val": WINDOWS[..., :2], "y_val": TARGET}, r"2 features.*expecting 3"),
     "other steps": ({"X_val": WINDOWS[:, :4], "y_val": TARGET}, r"windows of 5 steps.*Got 4"),
-    "NaN": ({"X_val": with_value(WINDOWS, np.nan), "y_val": TARGET}, r"X contains NaN"),
+    "infinite": ({"X_val": with_value(WINDOWS, np.inf), "y_val": TARGET}, r"X contains infinity"),
     "weights": (
         {"X_val": WINDOWS, "y_val": TARGET, "sample_weight_val": np.ones(2)},
         r"must have shape \(30,\)",
@@ -346,7 +345,7 @@ BAD_PREDICT = {
     "other steps": (WINDOWS[:, :4], r"windows of 5 steps.*Got 4 steps.*lookback=5"),
     "more steps": (np.tile(WINDOWS, (1, 2, 1)), r"windows of 5 steps.*Got 10 steps"),
     "channels first": (WINDOWS.transpose(0, 2, 1), r"looks channels-first.*transpose\(0, 2, 1\)"),
-    "NaN": (with_value(WINDOWS, np.nan), r"X contains NaN"),
+    "infinite": (with_value(WINDOWS, np.inf), r"X contains infinity"),
     "empty": (WINDOWS[:0], r"0 sample\(s\)"),
 }
 

@@ -282,16 +282,17 @@ def test_a_feature_that_is_constant_at_first_and_varies_later_is_warned_about():
 # ------------------------------------------------------------------------------ missing values
 
 
-def test_missing_features_are_named_by_column():
+def test_infinite_features_are_named_by_column():
     Z = X.copy()
-    Z.loc[TIMES[7:9], "v"] = np.nan
-    with pytest.raises(ValueError, match=r"X contains NaN.*column 'v', in 2 of 200 rows \(7, 8\)"):
+    Z.loc[TIMES[7:9], "v"] = np.inf
+    Z.loc[TIMES[20], "u"] = np.nan
+    with pytest.raises(ValueError, match=r"infinity.*column 'v', in 2 of 200 rows \(7, 8\)"):
         quick().fit(Z, Y)
     with pytest.raises(ValueError, match=r"X contains infinity.*columns 0, 1, in 1 of 200 rows"):
         quick().fit(np.where(np.arange(N)[:, None] == 3, np.inf, X), Y)
     windows = WINDOWS.copy()
-    windows[4, 2, 1] = np.nan
-    with pytest.raises(ValueError, match=r"Got NaN in the column 1, in 1 of 60 rows \(4\)"):
+    windows[4, 2, 1] = -np.inf
+    with pytest.raises(ValueError, match=r"Got infinity in the column 1, in 1 of 60 rows \(4\)"):
         quick(lookback=None).fit(windows, TARGET)
 
 

@@ -52,7 +52,7 @@ REFUSED = {
     ),
     "an option of skorch": ({"net_params": {"optimizr": 1}}, lambda m: m.fit(OTHER, Y)),
     "a device": ({"device": "nowhere"}, lambda m: m.fit(OTHER, Y)),
-    "X": ({}, lambda m: m.fit(OTHER.assign(u=np.nan), Y)),
+    "X": ({}, lambda m: m.fit(OTHER.assign(u=np.inf), Y)),
     "order": ({}, lambda m: m.fit(OTHER[::-1], Y[::-1])),
     "y": ({}, lambda m: m.fit(OTHER, Y[:-1])),
     "labels of y": ({}, lambda m: m.fit(OTHER, Y[::-1])),

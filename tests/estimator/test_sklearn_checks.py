@@ -4,19 +4,19 @@ import inspect
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     parametrize_with_checks,
 )
 
 import sk_tsattn
-from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn import AttentionLSTMClassifier, AttentionLSTMRegressor
 
 # Arrays have no time labels: their first rows are predicted from short windows.
 pytestmark = pytest.mark.filterwarnings("ignore::sk_tsattn.exceptions.HistoryWarning")
 
-PUBLIC = [AttentionLSTMRegressor()]
+PUBLIC = [AttentionLSTMClassifier(), AttentionLSTMRegressor()]
 # With lookback > 1 these three must fail: a row is predicted from the rows before it.
 INHERENT = {
     "check_methods_sample_order_invariance": "another order of the rows is another series",
@@ -51,7 +51,12 @@ def test_default_parameters_fail_only_checks_that_sampling_makes_impossible(esti
     check(estimator)
 
 
-@parametrize_with_checks([AttentionLSTMRegressor(attention="bahdanau", max_epochs=20)])
+@parametrize_with_checks(
+    [
+        AttentionLSTMClassifier(attention="bahdanau", max_epochs=10, lr=0.02),
+        AttentionLSTMRegressor(attention="bahdanau", max_epochs=20),
+    ]
+)
 def test_without_sampling_every_check_passes(estimator, check):
     check(estimator)
 
@@ -72,7 +77,8 @@ def test_every_public_estimator_is_checked():
 
 
 def test_feature_names_are_checked_as_in_scikit_learn():
-    for estimator in (*PUBLIC, AttentionLSTMRegressor(lookback=8, max_epochs=2)):
+    for public in PUBLIC:
+        estimator = clone(public).set_params(lookback=8, max_epochs=2)
         check_dataframe_column_names_consistency(type(estimator).__name__, estimator)
 
 
@@ -81,9 +87,9 @@ def test_tags_declare_windows_rows_and_several_outputs():
         tags = estimator.__sklearn_tags__()
         assert tags.input_tags.three_d_array
         assert tags.input_tags.two_d_array
-        assert not tags.input_tags.allow_nan
+        assert tags.input_tags.allow_nan
         assert not tags.input_tags.sparse
-        assert tags.target_tags.multi_output
+        assert tags.target_tags.multi_output == is_regressor(estimator)
         assert not tags.non_deterministic
 
 
