@@ -22,6 +22,7 @@ class BaseAttentionLSTM(FittingMixin, SavingMixin, CallbackSupportMixin, BaseEst
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
         return tags
 
     @with_callbacks  # type: ignore[untyped-decorator]  # scikit-learn has no types
