@@ -38,7 +38,7 @@ def check_labels_of_classes(y: Any, n_rows: int, weight: NDArray[np.float64]) ->
     Raises
     ------
     ValueError
-        If ``y`` does not hold one label for each row of ``X``.
+        If ``y`` does not hold one label for each row of ``X``, all of one type.
     """
     if y is None:
         raise ValueError(
@@ -59,25 +59,19 @@ def check_labels_of_classes(y: Any, n_rows: int, weight: NDArray[np.float64]) ->
     needed = missing & (weight > 0)
     values = labels if labels.dtype.kind == "f" else np.where(needed, np.nan, 0.0)
     refuse_missing(needed, values, "y", None, _row_labels(y))
-    check_classification_targets(labels[weight > 0])
-    return labels
-
-
-def find_classes(labels: Array) -> Array:
-    """Return the distinct labels, sorted.
-
-    Raises
-    ------
-    ValueError
-        If there is one class only, or numbers are mixed with text.
-    """
     try:
-        classes: Array = np.unique(labels)
-    except TypeError as error:
+        check_classification_targets(labels[weight > 0])
+    except TypeError as error:  # numbers and text cannot be sorted
         raise ValueError(
             f"y must hold classes of one type. Got several instead ({error}); convert them, for "
             "example with astype(str)."
         ) from error
+    return labels
+
+
+def find_classes(labels: Array) -> Array:
+    """Return the distinct labels, sorted; raise a ValueError if there is one class only."""
+    classes: Array = np.unique(labels)
     if len(classes) < 2:
         raise ValueError(
             f"y must hold at least 2 classes in rows whose sample_weight is not zero. Got one "

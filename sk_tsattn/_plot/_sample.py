@@ -36,7 +36,7 @@ def sample_of(
 
     Parameters
     ----------
-    estimator : AttentionLSTMRegressor
+    estimator : AttentionLSTMRegressor or AttentionLSTMClassifier
         A fitted estimator.
 
     X, groups
@@ -93,8 +93,11 @@ def _label_of(X: Any, position: int) -> str:
     return ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 
-def _format(y: NDArray[np.float64]) -> str:
-    return ", ".join(f"{value:.4g}" for value in np.atleast_1d(y))
+def _format(y: NDArray[Any]) -> str:
+    return ", ".join(
+        f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+        for value in np.atleast_1d(y)
+    )
 
 
 def _naive_times(times: pd.Index | None) -> pd.DatetimeIndex | None:

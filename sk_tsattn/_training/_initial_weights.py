@@ -1,4 +1,4 @@
-"""Initial weights drawn from a generator of their own."""
+"""Initial weights: drawn from a generator of their own, biases at the null model."""
 
 from __future__ import annotations
 
@@ -7,9 +7,31 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from skorch import NeuralNet
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .._data._batches import WindowDataset
 from .._random import generator, random_numbers
+from ._loss_functions import PointLoss
+
+# Parameters that shift the outputs of a network by a constant. (Those of IMV-LSTM belong to the
+# variables, whose weights sum to 1.)
+OUTPUT_BIASES = ("head.bias", "head.output.bias", "mean_bias")
+
+
+@torch.no_grad()
+def start_at_null_model(net: NeuralNet, training: WindowDataset) -> None:
+    """Set the biases of the outputs to the best constants on the training set.
+
+    Otherwise the first epochs would go into the frequencies of the classes, or the order of the
+    quantiles. A target that is predicted itself is centred by its scaling.
+    """
+    if isinstance(net.criterion_.loss, PointLoss):
+        return
+    outputs = net.criterion_.loss.null_prediction(training.y, training.weight)
+    for name, parameter in net.module_.named_parameters():
+        if name in OUTPUT_BIASES:
+            parameter.copy_(outputs[:, None] if name == "mean_bias" else outputs)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 # Steps of the golden-section search: 2e-10 of the target's range is left.
 N_SEARCH_STEPS = 46
 GOLDEN = (5**0.5 - 1) / 2
+# The lowest frequency of a class in the null model.
+MIN_FREQUENCY = 1e-3
 
 
 class PointLoss(nn.Module):
@@ -130,10 +132,10 @@ class LogLoss(nn.Module):
     def null_prediction(self, y: Tensor, weight: Tensor) -> Tensor:
         """Return the logarithm of the frequencies of the classes, (C,).
 
-        A sample of each class is added, so that an absent class has a finite loss.
+        That of an absent class is not 0, so that its loss is finite.
         """
-        counts = (y * weight[:, None]).sum(dim=0) + 1
-        return (counts / counts.sum()).log()
+        frequencies = (y * weight[:, None]).sum(dim=0) / weight.sum()
+        return frequencies.clamp_min(MIN_FREQUENCY).log()
 
     def divergence(self, outputs: Tensor, reference: Tensor) -> Tensor:
         """Return the Kullback-Leibler divergence from the probabilities of the other outputs."""

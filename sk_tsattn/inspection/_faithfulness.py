@@ -27,6 +27,7 @@ from ._checks import (
 from ._groups import cut_windows
 from ._importances import as_importances, attention_of, item_shape, kind_of, ranks
 from ._permutation_importance import permutation_importance
+from ._probabilities import with_probabilities
 from ._scoring import score_predictions
 
 KINDS = ("comprehensiveness", "sufficiency")
@@ -74,7 +75,8 @@ def faithfulness(
         window are left out.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True targets.
+        True targets. Those of a classifier are classes, and its predictions probabilities: each
+        class is an output, and the mean squared error is the Brier score divided by their number.
 
     groups : array-like of shape (n_rows,) or None, default=None
         Series of each row of ``X``, for an estimator that was fitted with them. Not needed if
@@ -155,8 +157,9 @@ def faithfulness(
     Notes
     -----
     DeYoung et al. measure how much the probability of the predicted class falls. Regressors have
-    no such probability, so here it is how much the error rises. The area is their area over the
-    perturbation curve, by the trapezoidal rule over all fractions instead of five of them.
+    no such probability, so here it is how much the error rises, that of classifiers too. The area
+    is their area over the perturbation curve, by the trapezoidal rule over all fractions instead of
+    five of them.
 
     The intervals are those of resampling the samples for this fitted estimator. Another fit can
     differ, see :func:`refit_agreement`.
@@ -207,6 +210,7 @@ def faithfulness(
             "X must hold at least two windows, shape (n_samples, n_timesteps, n_features). Got an "
             f"array of shape {X.shape} instead; cut windows with make_windows, and fit on those."
         )
+    predictor, y = with_probabilities(estimator, y)
     targets, y_ndim = check_target(y, len(X))
     if scoring is None and extreme_exponent(np.abs(targets).max(axis=0)).any():
         raise ValueError(
@@ -223,7 +227,7 @@ def faithfulness(
     orders = {"attention": importances, "random": np.zeros((1, 1, 1))}
     if permutation:
         result = permutation_importance(
-            estimator,
+            predictor,
             X,
             y,
             over=over,
@@ -236,10 +240,10 @@ def faithfulness(
     n_items = int(np.prod(item_shape(X.shape, over)[1:]))
     counts = np.unique(np.round(np.linspace(0, n_items, n_steps + 1)).astype(int))
 
-    whole = np.asarray(estimator.predict(X), dtype=float).reshape(targets.shape)
+    whole = np.asarray(predictor.predict(X), dtype=float).reshape(targets.shape)
     repeats = [np.random.SeedSequence([seed, repeat]) for repeat in range(n_repeats)]
     removed = Parallel(n_jobs=n_jobs)(
-        delayed(_predict_removed)(estimator, X, whole, order, over, counts, baseline, repeat)
+        delayed(_predict_removed)(predictor, X, whole, order, over, counts, baseline, repeat)
         for order in orders.values()
         for repeat in repeats
     )
@@ -308,7 +312,8 @@ def _predict_removed(
     rng = np.random.default_rng(seed)
     n = len(X)
     if baseline == "mean":
-        other = np.broadcast_to(np.nanmean(X, axis=0), X.shape)
+        mean = np.ma.masked_invalid(X).mean(axis=0).filled(np.nan)  # NaN if never known
+        other = np.broadcast_to(mean, X.shape)
     else:  # another sample, never the same
         order = rng.permutation(n)
         donor = np.empty(n, dtype=np.intp)

@@ -14,6 +14,7 @@ from ..attention._uniform import uniform_attention
 from ._bootstrap import interval, resamples
 from ._checks import check_confidence, check_one_scorer, check_predicts, draw_seed
 from ._groups import with_groups, without_history_warnings
+from ._probabilities import with_probabilities
 from ._scoring import score_predictions
 
 
@@ -47,7 +48,8 @@ def uniform_attention_check(
         Input of its ``predict``.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True targets.
+        True targets. Those of a classifier are classes, and its predictions probabilities: each
+        class is an output.
 
     groups : array-like of shape (n_rows,) or None, default=None
         Series of each row of ``X``, for an estimator that was fitted with them. Not needed if
@@ -116,9 +118,10 @@ def uniform_attention_check(
     check_int(n_bootstrap, "n_bootstrap", 1)
     check_int(block_length, "block_length", 1)
     check_confidence(confidence)
+    predictor, y = with_probabilities(estimator, y)
     targets, y_ndim = check_target(y, len(X))
     y = targets if y_ndim == 2 else targets[:, 0]
-    predictor = with_groups(estimator, groups)
+    predictor = with_groups(predictor, groups)
     learned = np.asarray(predictor.predict(X))
     with uniform_attention() as use, without_history_warnings():
         uniform = np.asarray(predictor.predict(X))
