@@ -7,12 +7,19 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ._exporting import ExportMixin
 from ._fitting import FittingMixin
 from ._saving import SavingMixin
 from ._training._sklearn_callbacks import CallbackSupportMixin, with_callbacks
 
 
-class BaseAttentionLSTM(FittingMixin, SavingMixin, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+class BaseAttentionLSTM(
+    FittingMixin,
+    ExportMixin,
+    SavingMixin,
+    CallbackSupportMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """An estimator that is fitted on windows, or on rows with ``lookback``."""
 
     max_epochs: int

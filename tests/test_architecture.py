@@ -31,9 +31,11 @@ LAYERS = [
     {"inspection"},  # of any estimator that predicts: it imports none
     {"_plot"},
     {"_training"},
+    {"_export"},
     {"_param_validation"},
     {"_docstrings"},
-    {"_placing", "_attending", "_fitting", "_saving", "_base", "_regressor", "_classifier"},
+    {"_placing", "_attending", "_fitting", "_saving", "_exporting", "_base"},
+    {"_regressor", "_classifier"},
     {"_backtest"},
     {""},  # the package's own __init__.py
 ]
@@ -136,7 +138,7 @@ def test_data_sets_stand_alone():
 
 def test_only_the_network_and_its_training_know_torch():
     places = {place[0] for place in importers("torch")}
-    assert places == {"_random", "_threads", "attention", "_data", "_training"}
+    assert places == {"_random", "_threads", "attention", "_data", "_training", "_export"}
 
 
 def test_only_the_training_knows_skorch():
