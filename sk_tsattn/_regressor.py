@@ -226,7 +226,11 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     *Shapes.* Axes are always (samples, time, features), oldest step first. Turn channels-first
     windows with ``X.transpose(0, 2, 1)``. ``X`` may be a list, a numpy array (also read-only or a
     memory map), a torch tensor, a pandas or polars DataFrame. Batches are cut from ``X`` as it is:
-    neither windows nor converted copies of large data are ever written out.
+    neither windows nor converted copies of large data are ever written out. A list of arrays or
+    DataFrames of unequal length is a list of windows, which lack their oldest steps.
+
+    *Missing values.* ``X`` may hold NaN. A missing cell is read as the newest earlier value of its
+    feature in the window (or as the mean), is left out of statistics, and has no attention.
 
     *Time labels.* The labels of each series must increase strictly: time stamps, periods, numbers,
     dates or ISO 8601 text. Labels of ``y``, ``sample_weight`` and ``groups`` must be those of

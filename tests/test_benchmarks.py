@@ -549,3 +549,41 @@ def test_skill_prints_a_row_for_each_model_and_its_skill_against_the_best_baseli
         assert "±" in block[-1][3]
     assert len(verdicts) == 2 + 4
     assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
+
+
+# Missing values
+
+
+@pytest.fixture
+def missing(load):
+    return load("missing")
+
+
+@pytest.mark.parametrize("pattern", ["cells", "gaps"])
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.6])
+def test_the_stated_fraction_of_the_cells_is_deleted_in_gaps_of_the_stated_length(
+    missing, pattern, fraction
+):
+    deleted = missing.deleted((20_000, 3), fraction, pattern, np.random.default_rng(0))
+    np.testing.assert_allclose(deleted.mean(axis=0), fraction, atol=0.03)
+    ends = deleted[:-1] & ~deleted[1:]
+    length = {"cells": 1 / (1 - fraction), "gaps": missing.MEAN_GAP}[pattern]
+    np.testing.assert_allclose(deleted.sum() / ends.sum(), length, rtol=0.1)
+
+
+def test_imputation_knows_the_training_set_alone(missing):
+    X = pd.DataFrame({"a": [1.0, np.nan, 3.0, np.nan], "b": [np.nan, 5.0, np.nan, 7.0]})
+    by_mean, filled = (missing.TREATMENTS[how](X, 2) for how in ("mean", "forward fill"))
+    assert by_mean["a"].tolist() == [1, 1, 3, 1]
+    assert filled["a"].tolist() == [1, 1, 3, 3]
+    assert filled["b"].tolist() == [5, 5, 5, 7]
+
+
+def test_missing_prints_a_row_for_each_fraction_and_a_verdict_for_each_imputation(missing, capsys):
+    options = {"n-seeds": 1, "n-rows": 300, "max-epochs": 1, "seed": 5, "attention": "dense"}
+    missing.main(["--sets", "pm2.5", "--fractions", "0.2", "0.5", "--check", *arguments(options)])
+    results, verdicts = tables(capsys.readouterr().out)
+    expected = [["pm2.5", p, f] for p in ("cells", "gaps") for f in ("20%", "50%")]
+    assert [row[:3] for row in results[2:]] == expected
+    assert [row[0] for row in verdicts[2:]] == ["mean", "forward fill"]
+    assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}

@@ -5,7 +5,7 @@ import re
 import warnings
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 
 import sk_tsattn
@@ -23,7 +23,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.stem)
 def test_the_code_of_a_page_prints_what_it_shows(page, monkeypatch, tmp_path):
-    matplotlib.use("Agg")
+    plt.switch_backend("Agg")
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     runner = doctest.DocTestRunner(optionflags=FLAGS)
@@ -41,7 +41,7 @@ def test_the_code_of_a_page_prints_what_it_shows(page, monkeypatch, tmp_path):
             runner.run(test, out=report.append, clear_globs=False)
             names = test.globs
             assert not runner.summarize(verbose=False).failed, "".join(report)
-    matplotlib.pyplot.close("all")
+    plt.close("all")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ HOLES = (
     "{n} of {n_rows} windows of {name} reach across missing time stamps (first: {first}): the step "
     "of the index is {base}, but {n_holes} are longer, the first from {begin} to {end}. A window "
     "is lookback consecutive rows, whatever their labels. Insert the missing rows (asfreq, "
-    "reindex) and impute them, or cut each unbroken segment with make_windows; in "
+    "reindex), whose cells may be NaN, or name each unbroken part as a series in groups; in "
     "cross-validation use TimeSeriesSplit. If it is meant, ignore HistoryWarning "
     "(sk_tsattn.exceptions)."
 )
