@@ -9,9 +9,8 @@ furnace is predicted 9 to 54 seconds ahead, by persistence, ridge regression and
 
 import pandas as pd
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import TimeSeriesSplit
 
-from sk_tsattn import AttentionLSTMRegressor, BacktestDisplay, backtest
+from sk_tsattn import AttentionLSTMRegressor, BacktestDisplay, backtest, make_rows
 from sk_tsattn.datasets import load_gas_furnace
 
 LOOKBACK, HORIZON = 8, 6
@@ -20,15 +19,12 @@ LOOKBACK, HORIZON = 8, 6
 # Data
 # ----
 # The rows are 9 seconds apart. The columns of the target are the CO2 of the next six rows, so the
-# last targets of a training set lie up to six rows ahead of it. ``gap`` leaves those out that are
-# not known yet when the first test row is predicted.
+# last targets of a training set lie up to six rows ahead of it. ``backtest`` leaves those out that
+# are not known yet when the first test row is predicted.
 
-X, _ = load_gas_furnace(return_X_y=True, as_frame=True)
-co2 = X.columns[-1]
-y = pd.DataFrame({f"{9 * k} s": X[co2].shift(-k) for k in range(1, HORIZON + 1)}).dropna()
-X = X.loc[y.index]
-cv = TimeSeriesSplit(5, gap=HORIZON - 1)
-X.head(3)
+series, _ = load_gas_furnace(return_X_y=True, as_frame=True)
+X, y = make_rows(series, "CO2", horizon=HORIZON)
+X.join(y).head(3)
 
 # %%
 # Two backtests
@@ -43,8 +39,8 @@ lstm = AttentionLSTMRegressor(
     attention="dense", lookback=LOOKBACK, max_epochs=60, batch_size=16, random_state=0
 )
 results = {
-    "ridge": backtest(Ridge(), lags, y.loc[lags.index], cv=cv),
-    "attention LSTM": backtest(lstm, X, y, cv=cv),
+    "ridge": backtest(Ridge(), lags, y.loc[lags.index], cv=5),
+    "attention LSTM": backtest(lstm, X, y, cv=5),
 }
 results["attention LSTM"].predictions.head(3)
 
@@ -56,8 +52,8 @@ print(results["attention LSTM"].folds.to_string())
 # %%
 # The forecasts of the nearest and the farthest horizon against the truth:
 
-BacktestDisplay.from_backtest(results["attention LSTM"], horizon="9 s")
-BacktestDisplay.from_backtest(results["attention LSTM"], horizon=f"{9 * HORIZON} s")
+BacktestDisplay.from_backtest(results["attention LSTM"], horizon=1)
+BacktestDisplay.from_backtest(results["attention LSTM"], horizon=HORIZON)
 
 # %%
 # The error by horizon
@@ -73,7 +69,7 @@ errors = pd.DataFrame(
     }
 )
 rows = results["attention LSTM"].predictions
-change = (rows["y_true"] - X.loc[rows.index, co2]) ** 2
+change = (rows["y_true"] - X.loc[rows.index, "CO2"]) ** 2
 by_fold = change.groupby([rows["fold"], rows["horizon"]], sort=False).mean() ** 0.5
 errors.insert(0, "persistence", by_fold.groupby("horizon", sort=False).mean())
 print("RMSE, mean over 5 folds")

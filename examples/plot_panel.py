@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import root_mean_squared_error
 
-from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor
+from sk_tsattn import AttentionDisplay, AttentionLSTMRegressor, make_rows
 from sk_tsattn.exceptions import HistoryWarning
 
 N_RIVERS, N_HOURS, N_TEST = 8, 1000, 200
@@ -43,8 +43,7 @@ panel = pd.concat(rivers, names=["river"])
 # The target of a row is the flow of the same river in the next hour. The last 200 hours of each
 # river are the test set.
 
-y = panel.groupby(level="river")["flow"].shift(-1).dropna()
-X = panel.loc[y.index]
+X, y = make_rows(panel, "flow")
 train = X.index.get_level_values("hour") < hours[-N_TEST - 1]
 X_train, y_train, X_test, y_test = X[train], y[train], X[~train], y[~train]
 
