@@ -2,10 +2,7 @@
 
 import copy
 import datetime
-import os
 import pickle
-import subprocess
-import sys
 import zoneinfo
 
 import joblib
@@ -194,19 +191,3 @@ def test_a_model_of_a_device_that_is_not_here_is_loaded_on_the_cpu():
 
 def test_nothing_saved_is_bound_to_a_device():
     assert b"torch" not in pickle.dumps(quick(warm_start=True).fit(WINDOWS, TARGET))
-
-
-LOAD = """
-import sys, joblib, numpy as np
-np.save(sys.argv[3], joblib.load(sys.argv[1]).predict(np.load(sys.argv[2])))
-"""
-
-
-def test_another_process_loads_the_model_and_predicts_the_same(tmp_path):
-    model = quick(attention="bottleneck").fit(WINDOWS, TARGET)
-    paths = [str(tmp_path / name) for name in ("model.joblib", "X.npy", "y.npy")]
-    joblib.dump(model, paths[0])
-    np.save(paths[1], WINDOWS)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-c", LOAD, *paths], check=True, timeout=120, env=environment)
-    np.testing.assert_allclose(np.load(paths[2]), model.predict(WINDOWS), rtol=1e-12)
