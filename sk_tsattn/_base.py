@@ -58,7 +58,9 @@ class BaseAttentionLSTM(
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the windows (of those that end in each row). A weight of k equals k copies:
             exactly if the data fit into one batch and no gates are sampled, else on average. A
-            row of weight 0 serves as history alone; its target may be NaN.
+            row of weight 0 serves as history alone; its target may be NaN. A regressor takes a
+            boolean array of the shape of ``y`` too, such as ``y.notna()``: which targets are known.
+            The others are left out of the loss.
 
         X_val, y_val, sample_weight_val : as X, y and sample_weight, default=None
             Your own validation set, instead of the newest ``validation_fraction``. Rows that

@@ -454,8 +454,8 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             True values.
 
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Weights, or which targets are known, as in :meth:`fit`.
 
         Returns
         -------
@@ -471,7 +471,8 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     def _check_target(
         self, y: Any, weight: NDArray[Any], *, resume: bool, classes: Any = None, name: str = "y"
     ) -> tuple[NDArray[Any], int, NDArray[Any]]:
-        return *check_target(y, len(weight), weight), weight
+        y, ndim = check_target(y, len(weight), weight)
+        return y, ndim, weight.reshape(len(y), -1).mean(axis=1)
 
     def _prepare_target(self, y: NDArray[Any], weight: NDArray[Any]) -> None:
         self._y_scaler = Standardizer.for_targets(y, weight, standardize=self.standardize)

@@ -40,6 +40,11 @@ def check_labels_of_classes(y: Any, n_rows: int, weight: NDArray[np.float64]) ->
     ValueError
         If ``y`` does not hold one label for each row of ``X``, all of one type.
     """
+    if weight.ndim == 2:
+        raise ValueError(
+            f"sample_weight must have shape ({n_rows},), one weight for each row (or window) of X. "
+            f"Got an array of shape {weight.shape} instead."
+        )
     if y is None:
         raise ValueError(
             "This estimator requires y to be passed, but the target y is None; give one class for "

@@ -138,8 +138,9 @@ def check_target(
     n_rows : int
         Rows of ``X``.
 
-    weight : ndarray of shape (n_rows,) or None, default=None
-        Weights. The target of a row with weight 0 may be NaN or infinite, and becomes 0.
+    weight : ndarray of shape (n_rows,) or (n_rows, n_outputs) or None, default=None
+        Weights. The target of a row with weight 0 may be NaN or infinite, and becomes 0. Single
+        targets with weight 0 become NaN.
 
     Returns
     -------
@@ -172,11 +173,21 @@ def check_target(
             f"window) of X. Got an array of shape {values.shape} instead; {what}."
         )
     values = values.astype(np.float64, copy=False)
+    if weight is not None and weight.ndim == 2:
+        table = values.reshape(n_rows, -1)
+        if weight.shape != table.shape:
+            raise ValueError(
+                f"A boolean sample_weight says which targets are known, and must have the shape "
+                f"of y, {values.shape}. Got an array of shape {weight.shape} instead."
+            )
+        values = np.where(weight > 0, table, np.nan).reshape(values.shape)
     missing = ~np.isfinite(values)
     if missing.any():
         if weight is not None:
-            needed = weight.reshape((n_rows,) + (1,) * (values.ndim - 1)) > 0
-            values = np.where(missing & ~needed, 0.0, values)
+            needed = weight.reshape(n_rows, -1) > 0
+            needed = np.broadcast_to(needed, (n_rows, values.size // n_rows)).reshape(values.shape)
+            if weight.ndim == 1:
+                values = np.where(missing & ~needed, 0.0, values)
             missing &= needed
         labels = getattr(y, "index", None)  # of a Series or DataFrame; a method of a list
         if not isinstance(labels, pd.Index) or isinstance(labels, pd.RangeIndex):
@@ -190,30 +201,33 @@ def check_weight(sample_weight: Any, n_rows: int) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    sample_weight : array-like of shape (n_rows,) or None
-        Non-negative weights.
+    sample_weight : array-like of shape (n_rows,) or (n_rows, n_outputs) or None
+        Non-negative weights; or booleans, which say of each target whether it is known.
 
     n_rows : int
         Rows of ``X``.
 
     Returns
     -------
-    weight : ndarray of shape (n_rows,), float64
+    weight : ndarray of the shape of ``sample_weight``, float64
         Multiplied by a power of two if sums or squares of the weights could overflow or underflow:
         only their ratios matter.
 
     Raises
     ------
     ValueError
-        If the weights are not one non-negative number a row, or are all 0.
+        If the weights are neither one non-negative number a row nor a boolean for each target, or
+        are all 0.
     """
     if sample_weight is None:
         return np.ones(n_rows)
     weight = as_numbers(sample_weight, "sample_weight", ensure_2d=False)
-    if weight.shape != (n_rows,):
+    of_targets = weight.dtype == bool and weight.ndim == 2 and len(weight) == n_rows
+    if weight.shape != (n_rows,) and not of_targets:
         raise ValueError(
             f"sample_weight must have shape ({n_rows},), one weight for each row (or window) of "
-            f"X. Got an array of shape {weight.shape} instead."
+            f"X; or be a boolean array of the shape of y. Got an array of shape {weight.shape} of "
+            f"{weight.dtype} instead."
         )
     weight = weight.astype(np.float64, copy=False)
     if (weight < 0).any():

@@ -23,8 +23,9 @@ def r2(y: Any, prediction: NDArray[np.float64], sample_weight: Any) -> float:
     prediction : ndarray of the shape of ``y``
         Predictions.
 
-    sample_weight : array-like of shape (n_samples,) or None
-        Weights.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_outputs) or None
+        Weights; or booleans, which say of each target whether it is known. Each output is then
+        scored on its known targets.
 
     Returns
     -------
@@ -33,8 +34,12 @@ def r2(y: Any, prediction: NDArray[np.float64], sample_weight: Any) -> float:
     """
     weight = check_weight(sample_weight, len(prediction))
     true, _ = check_target(y, len(prediction), weight)
+    predicted = prediction.reshape(len(prediction), -1)
+    if weight.ndim == 2:
+        known = zip(true.T, predicted.T, (weight > 0).T, strict=True)
+        return float(np.mean([r2(y[used], p[used], None) for y, p, used in known]))
     used = weight > 0
-    true, predicted = true[used], prediction.reshape(len(prediction), -1)[used]
+    true, predicted = true[used], predicted[used]
     exponent = extreme_exponent(np.abs(true).max(axis=0))  # squares overflow or underflow
     if true.shape == predicted.shape:  # else scikit-learn's error
         true, predicted = in_units(true, exponent), in_units(predicted, exponent)

@@ -109,14 +109,20 @@ class Standardizer:
         Raises
         ------
         ValueError
-            If predictions could overflow.
+            If predictions could overflow, or a column has no known target.
         """
+        unknown = np.isnan(values[weight > 0]).all(axis=0)
+        if unknown.any():
+            raise ValueError(
+                "y must have a known target in each column of the training set. Got none in column "
+                f"{int(np.argmax(unknown))} instead; leave the column out."
+            )
         if not standardize:
             return cls(name="y")
         mean, std, exponent = moments(values, weight)
         if (exponent > MAX_TARGET_EXPONENT).any():
             column = int(np.argmax(exponent))
-            size = float(np.abs(values[weight > 0, column]).max())
+            size = float(np.nanmax(np.abs(values[weight > 0, column])))
             raise ValueError(
                 f"y must hold numbers of at most {2.0**MAX_TARGET_EXPONENT:.1e} in size, so that "
                 f"predictions do not overflow. Got {size:.3g} in column {column} instead; divide "

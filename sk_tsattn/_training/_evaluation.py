@@ -144,6 +144,8 @@ def linear_model_loss(net: NeuralNet, training: WindowDataset, windows: WindowDa
     """Compute the loss on ``windows`` of ridge regression on a subsample of the training set."""
     indices = _evenly_spaced_indices(training, MAX_WINDOWS)
     is_point = isinstance(net.criterion_.loss, PointLoss)
+    is_known = ~training.targets(indices)[0].isnan().any(dim=1)
+    indices = indices[is_known.cpu()]
     if len(indices) < 2 or not is_point:  # nothing to leave out for cross-validation; or classes
         return null_model_loss(net, training, windows)
     y, weight = (values.cpu().numpy() for values in training.targets(indices))

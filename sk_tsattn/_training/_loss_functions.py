@@ -2,7 +2,8 @@
 
 A loss function is a module with
 
-- ``forward(outputs, y)``: the loss of each sample, (B,), from the network's outputs and the target;
+- ``forward(outputs, y)``: the loss of each sample, (B,), from the network's outputs and the target,
+  whose unknown values are NaN;
 - ``predict(outputs)``: what they predict of the target, such as probabilities;
 - ``n_outputs(n_targets)``: how many outputs a network needs for a target of ``n_targets`` columns;
 - ``null_prediction(y, weight)``: the constant outputs of lowest weighted loss: the null model;
@@ -27,7 +28,7 @@ MIN_FREQUENCY = 1e-3
 
 
 class PointLoss(nn.Module):
-    """A loss of torch between a number and its prediction, averaged over the columns of the target.
+    """A loss of torch between a number and its prediction, averaged over the known columns.
 
     Parameters
     ----------
@@ -42,8 +43,9 @@ class PointLoss(nn.Module):
         self.loss = loss(reduction="none", **options)
 
     def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
-        loss: Tensor = self.loss(outputs, y).mean(dim=1)
-        return loss
+        known = ~y.isnan()
+        loss = self.loss(outputs, torch.where(known, y, outputs.detach()))
+        return _mean_of_known(loss, known)
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Return the outputs (B, O): they predict the target itself."""
@@ -63,7 +65,7 @@ class PointLoss(nn.Module):
 
 
 class QuantileLoss(nn.Module):
-    r"""The pinball loss of several quantiles, averaged over them and the columns of the target.
+    r"""The pinball loss of several quantiles, averaged over them and the known columns.
 
     .. math:: \max(\tau (y - q_\tau),\ (\tau - 1)(y - q_\tau))
 
@@ -85,7 +87,9 @@ class QuantileLoss(nn.Module):
         self.quantiles = tuple(float(quantile) for quantile in quantiles)
 
     def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
-        return self._pinball(self.predict(outputs), y[:, :, None]).mean(dim=(1, 2))
+        known = ~y.isnan()
+        loss = self._pinball(self.predict(outputs), torch.where(known, y, 0.0)[:, :, None])
+        return _mean_of_known(loss.mean(dim=2), known)
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Return the quantiles (B, O, Q), in increasing order."""
@@ -153,6 +157,11 @@ REGRESSION_LOSSES: dict[str, Callable[..., nn.Module]] = {
 LOSSES = REGRESSION_LOSSES | {"log_loss": LogLoss}
 
 
+def _mean_of_known(loss: Tensor, known: Tensor) -> Tensor:
+    """Average losses (B, O) over the known targets: (B,)."""
+    return (loss * known).sum(dim=1) / known.sum(dim=1).clamp_min(1)
+
+
 def _best_constants(
     loss: Callable[[Tensor], Tensor], y: Tensor, weight: Tensor, shape: Sequence[int]
 ) -> Tensor:
@@ -163,16 +172,19 @@ def _best_constants(
     loss : callable
         Constants of ``shape`` → losses (n, *shape).
     y : Tensor of shape (n, O) or (n, O, 1)
-        The target, between whose extremes the constants are.
+        The target, between whose extremes the constants are; NaN where it is unknown.
     weight : Tensor of shape (n,)
         Weights.
     shape : sequence of int
         (O,) or (O, Q).
     """
-    low, high = (bound.expand(shape) for bound in (y.amin(dim=0), y.amax(dim=0)))
+    unknown = y.isnan()
+    lowest, highest = (y.masked_fill(unknown, sign * torch.inf) for sign in (1, -1))
+    low, high = lowest.amin(dim=0).expand(shape), highest.amax(dim=0).expand(shape)
 
     def total(constants: Tensor) -> Tensor:
-        return torch.einsum("n,n...->...", weight, loss(constants))
+        losses = loss(constants).masked_fill(unknown, 0.0)
+        return torch.einsum("n,n...->...", weight, losses)
 
     for _ in range(N_SEARCH_STEPS):
         step = GOLDEN * (high - low)

@@ -422,6 +422,8 @@ BAD_PARAMETERS = {
     "position_embedding": ["yes", None, 2],
     "lookback": [0, -3, 2.0, "8"],
     "context": [None, "none", True],
+    "loss": ["mse", None],
+    "quantiles": [[], [0, 0.5], [0.9, 0.5, 0.1], [0.1, 0.9], "0.5"],
     "standardize": ["yes", None],
     "max_epochs": [0, 1.5, "10"],
     "lr": [0, -1e-3, "fast", float("nan")],
@@ -441,7 +443,7 @@ BAD_PARAMETERS = {
 
 def test_every_parameter_is_tested_with_invalid_values():
     assert set(BAD_PARAMETERS) == set(AttentionLSTMRegressor().get_params())
-    assert set(CONSTRAINTS) <= set(BAD_PARAMETERS)
+    assert set(CONSTRAINTS) - set(BAD_PARAMETERS) == {"class_weight"}  # of the classifier
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn import AttentionLSTMClassifier, AttentionLSTMRegressor
 from sk_tsattn._data import _batches
 from sk_tsattn._data._missing import fill_missing
 from sk_tsattn._data._scaling import Standardizer, moments
@@ -350,3 +350,68 @@ def test_no_warning_is_given_for_missing_cells():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         quick().fit(with_holes(WINDOWS), TARGET).predict(with_holes(WINDOWS))
+
+
+# ------------------------------------------------------------------------------ unknown targets
+
+TARGETS = np.column_stack([WINDOWS[:, -1, 0], WINDOWS[:, -2, 1]])
+KNOWN = np.random.default_rng(2).random((N, 2)) < 0.7
+KNOWN[3] = False  # a window without a target
+LOSSES = {
+    "squared_error": {"loss": "squared_error"},
+    "huber": {"loss": "huber"},
+    "quantile": {"loss": "quantile", "quantiles": [0.1, 0.5, 0.9]},
+    "criterion": {"net_params": {"criterion": torch.nn.SmoothL1Loss}},
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("attention", ["bahdanau", "bottleneck"])
+@pytest.mark.parametrize("value", [np.nan, 1e6])
+def test_unknown_targets_have_no_influence(loss, attention, value):
+    options = LOSSES[loss] | {"early_stopping": True}
+    unknown = np.where(KNOWN, TARGETS, value)
+    model = quick(attention, **options).fit(WINDOWS, unknown, KNOWN)
+    expected = quick(attention, **options).fit(WINDOWS, TARGETS, KNOWN)
+    np.testing.assert_array_equal(model.predict(WINDOWS), expected.predict(WINDOWS))
+    assert np.isfinite(model.history_.valid_loss).all()
+    assert model.score(WINDOWS, unknown, KNOWN) == expected.score(WINDOWS, TARGETS, KNOWN)
+
+
+def test_known_targets_of_one_column_equal_weights_of_rows():
+    column, known = TARGETS[:, :1], KNOWN[:, :1]
+    model = quick().fit(WINDOWS, column, known)
+    expected = quick().fit(WINDOWS, column, known[:, 0])
+    np.testing.assert_array_equal(model.predict(WINDOWS), expected.predict(WINDOWS))
+    score = model.score(WINDOWS, column, known)
+    np.testing.assert_allclose(score, expected.score(WINDOWS, column, known[:, 0]))
+
+
+def test_a_target_is_learnt_from_the_windows_in_which_it_is_known():
+    X = rng.normal(size=(400, 3, 2))
+    y = np.column_stack([X[:, -1, 0], X[:, -1, 1]])
+    known = np.column_stack([np.arange(400) < 250, np.arange(400) >= 150])
+    frame = pd.DataFrame(y).where(known)
+    model = quick(max_epochs=60, hidden_size=8, early_stopping=False)
+    model.fit(X, frame, sample_weight=frame.notna())
+    assert model.score(X, y) > 0.9
+
+
+def test_every_column_needs_a_known_target():
+    known = np.column_stack([np.ones(N, dtype=bool), np.zeros(N, dtype=bool)])
+    with pytest.raises(ValueError, match=r"known target in each column.*none in column 1"):
+        quick().fit(WINDOWS, TARGETS, known)
+
+
+def test_weights_of_single_targets_are_booleans_of_the_shape_of_y():
+    with pytest.raises(ValueError, match=r"or be a boolean array of the shape of y.*of float64"):
+        quick().fit(WINDOWS, TARGETS, KNOWN.astype(float))
+    with pytest.raises(ValueError, match=r"shape of y, \(40, 2\)\. Got an array of shape \(40, 1"):
+        quick().fit(WINDOWS, TARGETS, KNOWN[:, :1])
+    unknown = TARGETS.copy()
+    unknown[7, 1] = np.nan
+    with pytest.raises(ValueError, match=r"y contains NaN.*column 1, in 1 of 40 rows \(7\)"):
+        quick().fit(WINDOWS, unknown, np.ones((N, 2), dtype=bool))
+    classifier = AttentionLSTMClassifier(attention="bahdanau")
+    with pytest.raises(ValueError, match=r"shape \(40,\), one weight for each row"):
+        classifier.fit(WINDOWS, TARGET > 0, KNOWN)
