@@ -160,8 +160,8 @@ class PlacingMixin:
             raise ValueError(
                 f"X must have shape (n_samples, {self.n_timesteps_in_}, {self.n_features_in_}), "
                 f"as {type(self).__name__} was fitted on windows. Got an array of shape "
-                f"{rows.values.shape} instead; cut it with make_windows, or fit on rows with "
-                "lookback set."
+                f"{rows.values.shape} instead; cut it with make_windows, or set lookback="
+                f"{self.n_timesteps_in_}, which makes rows a series, before fit."
             )
         n_known, causes = 0, dict[Any, str]()
         if self.context != "mask" and self.n_timesteps_in_ > 1:
