@@ -14,6 +14,9 @@ size and the number of trees, and whether these two predict the target or its ch
 newest value; the stopping of the LSTM (``X_val``). Options of the LSTM are its defaults. Targets
 that are missing are left out of all three sets; other missing values are those of the row before.
 
+Model ``nhits`` is that of neuralforecast (Challu et al. 2023) with its defaults, on the same
+columns and windows. It needs an environment with that library: ``nox -s nhits``.
+
 MASE is the mean absolute error, divided by that of persistence one step ahead on the training set
 (Hyndman and Koehler 2006). Skill is 1 - RMSE / RMSE of the best baseline in the table: of the four
 simple models, the one with the smallest RMSE on the test set. Positive is better. The LSTM is
@@ -102,6 +105,12 @@ class Forecasts:
 
     step : float
         Mean absolute difference of one row to the next in the training set, the unit of MASE.
+
+    frame, target, cuts : DataFrame, str and tuple of int
+        All rows, the column of the target, and the first rows of the validation and the test set.
+
+    newest : ndarray of int
+        Position of the newest row of each window of the test set.
     """
 
     def __init__(self, source, horizon, options):
@@ -129,6 +138,8 @@ class Forecasts:
         self.train, self.valid, self.test = ((X[part], y[part], last[part]) for part in sets)
         if not all(len(part[1]) for part in (self.train, self.valid, self.test)):
             raise ValueError(f"{source} has too few rows for a horizon of {horizon}.")
+        self.frame, self.target, self.cuts = frame, target, (second, third)
+        self.horizon, self.newest = horizon, newest[sets[2]]
         self.step = np.nanmean(np.abs(np.diff(truth[:second])))
         known_values = frame[target].shift(-int(horizon == 0)).to_numpy()
         self.seasonal = {}
@@ -199,6 +210,37 @@ def lstm(mode):
     return predict
 
 
+def nhits(data, seed, options):
+    """Forecast with NHITS, stopped early by the validation set."""
+    from neuralforecast import NeuralForecast
+    from neuralforecast.models import NHITS
+
+    frame = data.frame.rename(columns={data.target: "y"})
+    mean, scale = frame[: data.cuts[0]].mean(), frame[: data.cuts[0]].std()
+    frame = ((frame - mean) / scale.where(scale > 0, 1)).assign(unique_id=0, ds=range(len(frame)))
+    model = NHITS(
+        h=data.horizon,
+        input_size=options.lookback,
+        hist_exog_list=[name for name in data.frame.columns if name != data.target],
+        early_stop_patience_steps=5,
+        random_seed=seed,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    forecasts = NeuralForecast([model], freq=1).cross_validation(
+        frame,
+        n_windows=None,
+        val_size=data.cuts[1] - data.cuts[0],
+        test_size=len(frame) - data.cuts[1],
+        step_size=1,
+    )
+    forecasts = forecasts[forecasts["ds"] - forecasts["cutoff"] == data.horizon]
+    return forecasts.set_index("cutoff")["NHITS"][data.newest].to_numpy() * scale["y"] + mean["y"]
+
+
 BASELINES = {
     "persistence": persistence,
     "seasonal": seasonal_persistence,
@@ -210,6 +252,7 @@ MODELS = BASELINES | {
     "time": lstm("time"),
     "feature": lstm("feature"),
     "both": lstm("both"),
+    "nhits": nhits,
 }
 
 
@@ -297,7 +340,8 @@ def parse(arguments):
         help="the target of a csv file is the first of these columns that it has (default: its "
         "last column)")  # fmt: skip
     add("--horizons", nargs="+", type=int, default=[1, 6, 24], help="in rows; 0 is a nowcast")
-    add("--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="NAME",
+    add("--models", nargs="+", default=[name for name in MODELS if name != "nhits"],
+        choices=MODELS, metavar="NAME",
         help=", ".join(MODELS))  # fmt: skip
     add("--seeds", type=int, default=5, help="fits of each LSTM (default: %(default)s)")
     add("--seed", type=int, default=None, help="seed of the seeds (default: random)")
