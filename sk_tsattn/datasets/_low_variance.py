@@ -46,9 +46,8 @@ def make_low_variance(
     X : ndarray of shape (n_samples, n_timesteps, n_features)
         Windows, oldest step first.
     y : ndarray of int, of shape (n_samples,)
-        Class of each window, from 0 to 3, each as likely. For
-        :class:`~sk_tsattn.AttentionLSTMRegressor`, encode it as one column for each class:
-        ``np.eye(4)[y]``; the class predicted is the column with the largest prediction.
+        Class of each window, from 0 to 3, each as likely. See
+        :class:`~sk_tsattn.AttentionLSTMClassifier`.
     drivers : ndarray of bool, of shape (n_samples, n_timesteps, n_features)
         True at the cells that determine the class of the sample: those of the segment.
 
