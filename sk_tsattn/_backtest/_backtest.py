@@ -17,7 +17,7 @@ from .._data._checks import is_int
 from .._data._forecasting import rows_ahead
 from .._data._holes import warn_history
 from ._blocks import Block, fit_and_predict, lookback_of, takes, takes_or_passes_on
-from ._folds import check_order_of_folds, split, summarise_folds
+from ._folds import check_order_of_folds, check_targets_of_folds, split, summarise_folds
 from ._labels import Labels, Positions, check_data
 
 Scoring = str | Callable[..., float] | Sequence[str] | Mapping[str, Any] | None
@@ -87,7 +87,8 @@ def backtest(
 
     params : dict or None, default=None
         Parameters of ``fit``, such as ``{"sample_weight": w}``. Arrays with a value for each row
-        are cut to the training rows. Scores are not weighted.
+        are cut to the training rows. Scores are not weighted. Targets of weight 0 may be NaN:
+        ``{"sample_weight": y.notna()}`` leaves unknown targets out of the fits and of the scores.
 
     return_estimator : bool, default=False
         Whether to return the fitted estimators.
@@ -177,7 +178,8 @@ def backtest(
     2    1                              -0.79                    -0.59
     """
     _check_arguments(estimator, refit, quantiles)
-    labels, y, truth, horizons = check_data(X, y, groups)
+    params = dict(params or {})
+    labels, y, truth, horizons = check_data(X, y, groups, params.get("sample_weight"))
     X, y = indexable(X, y)
     scorer = _make_scorer(scoring)
     n_ahead = rows_ahead(y)
@@ -186,6 +188,7 @@ def backtest(
     fitted_in = np.zeros(n_folds, dtype=int)
     if refit != "never":
         fitted_in = np.arange(n_folds) // refit * refit
+    check_targets_of_folds(folds, labels, truth, horizons)
     check_order_of_folds(folds, fitted_in, labels, len(horizons), n_ahead)
     n_context = 0 if np.ndim(X) == 3 else lookback_of(estimator) - 1
     if groups is not None:
@@ -205,7 +208,7 @@ def backtest(
             y,
             labels,
             groups,
-            dict(params or {}),
+            params,
             train=labels.rows(folds[first][0]),
             tests=[labels.rows(folds[fold][1]) for fold in np.flatnonzero(fitted_in == first)],
             n_outputs=len(horizons),
@@ -322,11 +325,12 @@ def _scores(
     horizons: list[Any],
 ) -> pd.DataFrame:
     """Score each fold and horizon."""
-    scores = [
-        scorer(_Forecasts(), block.y_pred[:, column], truth[block.rows, column])
-        for block in blocks
-        for column in range(len(horizons))
-    ]
+    scores = []
+    for block in blocks:
+        for column in range(len(horizons)):
+            true = truth[block.rows, column]
+            known = ~np.isnan(true)
+            scores.append(scorer(_Forecasts(), block.y_pred[known, column], true[known]))
     columns = pd.Index(horizons, tupleize_cols=False)
     index = pd.MultiIndex.from_product([range(len(blocks)), columns], names=["fold", "horizon"])
     return pd.DataFrame(scores, index=index)

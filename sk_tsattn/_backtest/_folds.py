@@ -85,6 +85,22 @@ def check_order_of_folds(
         )
 
 
+def check_targets_of_folds(
+    folds: list[tuple[Positions, Positions]],
+    labels: Labels,
+    truth: NDArray[np.float64],
+    horizons: list[Any],
+) -> None:
+    """Raise if a test set has no known target of a horizon, so that it cannot be scored."""
+    for i, (_, test) in enumerate(folds):
+        known = ~np.isnan(truth[labels.rows(test)]).all(axis=0)
+        if not known.all():
+            raise ValueError(
+                f"Each test set must have a known target of each horizon. Got none of horizon "
+                f"{horizons[int(np.argmin(known))]} in fold {i} instead; choose larger test sets."
+            )
+
+
 def summarise_folds(
     folds: list[tuple[Positions, Positions]], fitted_in: NDArray[np.int_], labels: Labels
 ) -> pd.DataFrame:

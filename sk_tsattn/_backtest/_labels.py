@@ -68,9 +68,12 @@ class Labels:
 
 
 def check_data(
-    X: Any, y: Any, groups: ArrayLike | None
+    X: Any, y: Any, groups: ArrayLike | None, sample_weight: Any
 ) -> tuple[Labels, Any, NDArray[np.float64], list[Any]]:
-    """Return the labels of the rows, ``y``, its values (n_rows, n_horizons), and the horizons."""
+    """Return the labels of the rows, ``y``, its values (n_rows, n_horizons), and the horizons.
+
+    A value may be NaN where the weight of the row, or of the target, is 0.
+    """
     if not hasattr(y, "shape"):
         y = np.asarray(y)
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
@@ -87,12 +90,16 @@ def check_data(
     except (TypeError, ValueError) as error:
         raise ValueError(f"y must hold numbers. Got something else instead ({error}).") from error
     index = _index_of(X, y, groups, n_rows)
-    unknown = np.flatnonzero(~np.isfinite(truth).all(axis=1))
-    if len(unknown):
+    unknown = ~np.isfinite(truth)
+    if sample_weight is not None and len(sample_weight) == n_rows:
+        weight = np.asarray(sample_weight, dtype=np.float64).reshape(n_rows, -1)
+        unknown = np.isinf(truth) | (np.isnan(truth) & (weight != 0))
+    rows = np.flatnonzero(unknown.any(axis=1))
+    if len(rows):
         raise ValueError(
-            f"y must be finite. Got NaN or infinity in {len(unknown)} rows instead, the first "
-            f"labelled {index[unknown[0]]}; drop these rows, such as the last ones of a target "
-            "that was shifted."
+            f"y must be finite. Got NaN or infinity in {len(rows)} rows instead, the first "
+            f"labelled {index[rows[0]]}; drop these rows, such as the last ones of a target that "
+            'was shifted, or give them weight 0 with params={"sample_weight": y.notna()}.'
         )
     return _label_rows(index, groups), y, truth, horizons or list(range(1, truth.shape[1] + 1))
 

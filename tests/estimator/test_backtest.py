@@ -522,6 +522,24 @@ def test_parameters_of_fit_are_cut_to_the_training_rows(frame, target):
     np.testing.assert_allclose(weighted.predictions["y_pred"], odd.predictions["y_pred"])
 
 
+def test_unknown_targets_of_weight_0_are_left_out_of_fits_and_scores(frame):
+    X, y = make_rows(frame, "a", horizon=[1, 3])
+    y.iloc[[5, 40], 0] = np.nan
+    y.iloc[[8, 50], 1] = np.nan
+    weight = {"sample_weight": y.notna()}
+    result = backtest(lstm(), X, y, cv=3, params=weight)
+    changed = backtest(lstm(), X, y.fillna(1e3), cv=3, params=weight)
+    predictions = result.predictions
+    np.testing.assert_allclose(predictions["y_pred"], changed.predictions["y_pred"], rtol=1e-9)
+    assert predictions["y_true"].isna().sum() == 2
+    for (fold, horizon), part in predictions.dropna().groupby(["fold", "horizon"]):
+        error = root_mean_squared_error(part["y_true"], part["y_pred"])
+        assert result.scores.loc[(fold, horizon)].iloc[0] == pytest.approx(-error)
+    y.iloc[10:, 1] = np.nan
+    with pytest.raises(ValueError, match="Got none of horizon 3 in fold 0"):
+        backtest(NeverFitted(), X, y, cv=3, params={"sample_weight": y.notna()})
+
+
 def test_the_estimator_is_not_fitted_itself(frame, target):
     model = Ridge()
     result = backtest(model, frame, target, cv=2)
