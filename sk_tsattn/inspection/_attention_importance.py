@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 
 from ._checks import check_option, check_windows, take
 from ._correlation import correlation, without_rounding
-from ._groups import cut_windows
+from ._groups import cut_windows, needs_cutting
 from ._importances import attention_of
 from ._permutation_importance import permutation_importance
 
@@ -125,7 +125,7 @@ def attention_importance(
     True
     """
     check_option("over", over, ("feature", "time"))
-    if np.ndim(X) == 2:
+    if needs_cutting(X):
         estimator, X, rows = cut_windows(estimator, X, groups)
         y = take(y, rows)
     X = check_windows(X)

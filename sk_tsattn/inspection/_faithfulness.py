@@ -24,7 +24,7 @@ from ._checks import (
     draw_seed,
     take,
 )
-from ._groups import cut_windows
+from ._groups import cut_windows, needs_cutting
 from ._importances import as_importances, attention_of, item_shape, kind_of, ranks
 from ._permutation_importance import permutation_importance
 from ._probabilities import with_probabilities
@@ -198,7 +198,7 @@ def faithfulness(
     check_int(n_bootstrap, "n_bootstrap", 1)
     check_int(block_length, "block_length", 1)
     check_confidence(confidence)
-    if np.ndim(X) == 2:
+    if needs_cutting(X):
         n_rows = len(X)
         estimator, X, rows = cut_windows(estimator, X, groups)
         y = take(y, rows)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 
+from .._data._ragged import is_list_of_tables
 from ..exceptions import HistoryWarning
 from ._scoring import Predictor
 from ._wrapped import find
@@ -83,18 +84,23 @@ def fit_params(estimator: Any, groups: ArrayLike | None) -> dict[str, Any]:
     return {"groups": groups}
 
 
+def needs_cutting(X: Any) -> bool:
+    """Return whether ``X`` holds rows, or is a list of windows of unequal length."""
+    return is_list_of_tables(X) or np.ndim(X) == 2
+
+
 def cut_windows(
     estimator: Any, X: Any, groups: ArrayLike | None
 ) -> tuple[Any, NDArray[Any], NDArray[np.intp]]:
-    """Cut rows into the windows that a fitted estimator predicts from.
+    """Cut rows, or pad a list of windows, to the windows that a fitted estimator predicts from.
 
     Parameters
     ----------
     estimator : object
         An ``AttentionLSTMRegressor``, or a ``Pipeline`` or search of one.
 
-    X : array-like or DataFrame of shape (n_rows, n_features)
-        Rows of one or several series.
+    X : array-like or DataFrame of shape (n_rows, n_features), or list of them
+        Rows of one or several series, or a list of windows of unequal length.
 
     groups : array-like of shape (n_rows,) or None
         Series of each row.

@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.random import sample_without_replacement
 
 from .._data._checks import check_int
+from .._data._ragged import is_list_of_tables
 from ._checks import check_option, check_windows, draw_seed, take
 from ._groups import cut_windows, with_groups, without_history_warnings
 from ._labels import block_label, feature_index, time_index
@@ -151,8 +152,9 @@ def permutation_importance(
     if hasattr(X, "columns") and not hasattr(X, "iloc"):  # a polars frame
         X = pd.DataFrame(check_windows(X), columns=list(X.columns))
     names_of = [estimator, X]
-    data = X if hasattr(X, "iloc") else check_windows(X)
-    if over != "feature" and data.ndim == 2:
+    is_ragged = is_list_of_tables(X)
+    data = X if hasattr(X, "iloc") or is_ragged else check_windows(X)
+    if is_ragged or (over != "feature" and data.ndim == 2):
         estimator, data, rows = cut_windows(estimator, X, groups)
         names_of = [estimator, *names_of]
         y = take(y, rows)

@@ -13,7 +13,12 @@ from sk_tsattn._data._missing import fill_missing
 from sk_tsattn._data._scaling import Standardizer, moments
 from sk_tsattn.attention import ATTENTION_MECHANISMS
 from sk_tsattn.attention._kinds import GATE_ATTRIBUTES
-from sk_tsattn.inspection import faithfulness, permutation_importance, uniform_attention_check
+from sk_tsattn.inspection import (
+    attention_importance,
+    faithfulness,
+    permutation_importance,
+    uniform_attention_check,
+)
 
 polars = pytest.importorskip("polars")
 
@@ -344,6 +349,19 @@ def test_the_inspection_of_windows_with_missing_cells_gives_numbers():
     importance = permutation_importance(model, X, TARGET, n_repeats=2, random_state=0)
     assert np.isfinite(importance.importances_mean).all()
     assert np.isfinite(uniform_attention_check(model, X, TARGET).difference)
+
+
+def test_the_inspection_of_a_list_of_windows_is_that_of_the_padded_array():
+    model = quick().fit(RAGGED, TARGET)
+    array = padded(RAGGED, T)
+    options = {"n_repeats": 2, "random_state": 0}
+    for inspect in (permutation_importance, attention_importance):
+        found, expected = (inspect(model, X, TARGET, **options) for X in (RAGGED, array))
+        pd.testing.assert_frame_equal(found.frame, expected.frame)
+    found, expected = (
+        faithfulness(model, X, TARGET, n_bootstrap=5, **options) for X in (RAGGED, array)
+    )
+    pd.testing.assert_frame_equal(found.areas, expected.areas)
 
 
 def test_no_warning_is_given_for_missing_cells():
