@@ -20,7 +20,7 @@ NO_FEATURE = (
 ADVICE = {
     "X": NO_FEATURE,
     "series": NO_FEATURE,
-    "y": "encode classes as numbers that it makes sense to predict; a time is predicted as the "
+    "y": "encode classes as numbers, or use AttentionLSTMClassifier; a time is predicted as the "
     "number of hours (days, ...) from a fixed start",
 }
 MISSING_ADVICE = {
@@ -205,7 +205,7 @@ def to_array(data: Any, name: str) -> NDArray[Any]:
             f"{name} must have one length along each axis. Got a {type(data).__name__} of parts "
             f"of different lengths instead ({_listed([_length(part) for part in data])}); put "
             "series of different lengths into one table and name the series of each row in "
-            "groups, or cut windows of one length with make_windows."
+            "groups, or give windows as a list of 2-D arrays."
         ) from error
     kind = array.dtype.kind
     if kind == "O" and not array.ndim:
