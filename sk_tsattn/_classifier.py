@@ -350,7 +350,8 @@ class AttentionLSTMClassifier(ClassifierMixin, BaseAttentionLSTM):  # type: igno
     ) -> tuple[NDArray[Any], int, NDArray[Any]]:
         labels = check_labels_of_classes(y, len(weight), weight)
         if not resume:
-            self.classes_ = find_classes(labels[weight > 0] if classes is None else classes)
+            named = (labels[weight > 0], "y") if classes is None else (classes, "classes")
+            self.classes_ = find_classes(*named)
         elif classes is not None:
             as_columns(np.asarray(classes), self.classes_, np.ones(len(classes)), "classes")
         columns = as_columns(labels, self.classes_, weight, name)

@@ -41,6 +41,12 @@ def _or_none(constraint: Constraint) -> Constraint:
     return lambda value: value is None or check(value), f"{text}, or None"
 
 
+def _are_weights(value: Any) -> bool:
+    """Return whether this is a dict of weights."""
+    check, _ = _number(lambda v: 0 <= v < np.inf, "")
+    return isinstance(value, dict) and all(map(check, value.values())) and any(value.values())
+
+
 def _are_quantiles(value: Any) -> bool:
     """Return whether these are increasing quantiles, with the median if there are several."""
     if not isinstance(value, list | tuple | np.ndarray) or not len(value):
@@ -67,8 +73,8 @@ CONSTRAINTS: dict[str, Constraint] = {
     ),
     "class_weight": _or_none(
         (
-            lambda value: isinstance(value, dict) or _one_of("balanced")[0](value),
-            "a dict of weights by class, or 'balanced'",
+            lambda value: _are_weights(value) or _one_of("balanced")[0](value),
+            "a dict of weights by class (numbers >= 0, not all 0), or 'balanced'",
         )
     ),
     "standardize": _one_of(True, False),

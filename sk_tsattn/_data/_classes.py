@@ -33,7 +33,7 @@ def check_labels_of_classes(y: Any, n_rows: int, weight: NDArray[np.float64]) ->
     Returns
     -------
     labels : ndarray of shape (n_rows,)
-        The labels.
+        The labels; any other one in place of a missing one.
 
     Raises
     ------
@@ -64,6 +64,7 @@ def check_labels_of_classes(y: Any, n_rows: int, weight: NDArray[np.float64]) ->
     needed = missing & (weight > 0)
     values = labels if labels.dtype.kind == "f" else np.where(needed, np.nan, 0.0)
     refuse_missing(needed, values, "y", None, _row_labels(y))
+    labels = np.where(missing, labels[~missing][:1], labels)
     try:
         check_classification_targets(labels[weight > 0])
     except TypeError as error:  # numbers and text cannot be sorted
@@ -74,13 +75,13 @@ def check_labels_of_classes(y: Any, n_rows: int, weight: NDArray[np.float64]) ->
     return labels
 
 
-def find_classes(labels: Array) -> Array:
+def find_classes(labels: Any, name: str = "y") -> Array:
     """Return the distinct labels, sorted; raise a ValueError if there is one class only."""
     classes: Array = np.unique(labels)
     if len(classes) < 2:
         raise ValueError(
-            f"y must hold at least 2 classes in rows whose sample_weight is not zero. Got one "
-            f"class instead: {classes.tolist()}."
+            f"{name} must hold at least 2 classes{' in rows that have a weight' * (name == 'y')}. "
+            f"Got one class instead: {classes.tolist()}."
         )
     return classes
 

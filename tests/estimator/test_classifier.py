@@ -142,7 +142,7 @@ def test_a_column_is_a_vector_with_a_warning():
     [
         (None, "requires y to be passed"),
         (LABELS[:-1], r"y must have shape \(120,\), one class for each row"),
-        (np.full(N, "a"), r"at least 2 classes .* one class instead: \['a'\]"),
+        (np.full(N, "a"), r"y must hold at least 2 classes .* one class instead: \['a'\]"),
         (WINDOWS[:, 0, 0], "Unknown label type: continuous"),
         (np.where(CODES == 1, np.nan, CODES), "Input y contains NaN"),
         (pd.Series(LABELS).where(CODES != 1), "Input y contains NaN"),
@@ -167,8 +167,9 @@ def test_a_label_of_the_validation_set_that_fit_has_not_seen_is_an_error():
 # ------------------------------------------------------------------------------ weights
 
 
-def test_rows_without_weight_may_lack_labels_and_have_no_class_of_their_own():
-    y = pd.Series(LABELS, dtype=object)
+@pytest.mark.parametrize("dtype", [object, "string"])
+def test_rows_without_weight_may_lack_labels_and_have_no_class_of_their_own(dtype):
+    y = pd.Series(LABELS, dtype=dtype)
     y[:10], y[10:20] = None, "unused"
     weight = np.r_[np.zeros(20), np.ones(N - 20)]
     model = quick().fit(WINDOWS, y, sample_weight=weight)
@@ -194,6 +195,14 @@ def test_balanced_classes_have_the_same_total_weight():
     by_class = {label: weight.sum() / (3 * total) for label, total in totals.items()}
     explicit = quick(class_weight=by_class).fit(WINDOWS, LABELS, sample_weight=weight)
     assert_same(balanced, explicit)
+
+
+@pytest.mark.parametrize(
+    "weights", [{"low": -1.0}, {"low": "1"}, {"low": np.inf}, {"low": 0.0}, "equal", 2.0]
+)
+def test_other_class_weights_are_an_error(weights):
+    with pytest.raises(ValueError, match=r"'class_weight' parameter .* numbers >= 0"):
+        quick(class_weight=weights).fit(WINDOWS, LABELS)
 
 
 def test_classes_are_weighed_in_the_validation_set_too():
@@ -262,6 +271,11 @@ def test_a_class_that_the_first_partial_fit_did_not_name_is_an_error():
         with pytest.raises(ValueError, match=r"classes \['low', 'middle'\].*Got \['top'\]"):
             call()
     assert model.classes_.tolist() == ["low", "middle"]
+
+
+def test_partial_fit_needs_two_classes():
+    with pytest.raises(ValueError, match=r"^classes must hold at least 2 classes. Got one"):
+        quick().partial_fit(WINDOWS, LABELS, classes=["low"])
 
 
 def test_balanced_partial_fit_is_an_error_that_suggests_a_dict():
