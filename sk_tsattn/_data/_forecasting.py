@@ -439,10 +439,9 @@ def _is_past(
     held = others.any(axis=1).to_numpy()
     if targets is not None:
         held = held | pd.DataFrame(targets).notna().any(axis=1).to_numpy()
-    past = np.ones(len(codes), dtype=bool)
-    for code in np.unique(codes[held]):
-        own = np.flatnonzero(codes == code)
-        past[own[np.flatnonzero(held[own])[-1] + 1 :]] = False
+    last = np.full(codes.max(initial=0) + 1, -1)
+    np.maximum.at(last, codes[held], np.flatnonzero(held))
+    past: NDArray[np.bool_] = (np.arange(len(codes)) <= last[codes]) | (last[codes] < 0)
     return past
 
 
