@@ -201,7 +201,7 @@ def test_balanced_classes_have_the_same_total_weight():
     "weights", [{"low": -1.0}, {"low": "1"}, {"low": np.inf}, {"low": 0.0}, "equal", 2.0]
 )
 def test_other_class_weights_are_an_error(weights):
-    with pytest.raises(ValueError, match=r"'class_weight' parameter .* numbers >= 0"):
+    with pytest.raises(ValueError, match=r"'class_weight' parameter .*numbers >= 0"):
         quick(class_weight=weights).fit(WINDOWS, LABELS)
 
 
