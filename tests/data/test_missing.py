@@ -127,6 +127,15 @@ def test_a_missing_cell_is_read_as_the_value_before_it(attention, mode):
     np.testing.assert_allclose(model.predict(X), model.predict(filled), rtol=1e-10)
 
 
+@pytest.mark.parametrize(("attention", "mode"), [*EVERY_ATTENTION, ("dense", None)])
+def test_a_window_without_values_is_predicted_as_one_step_of_means(attention, mode):
+    model = quick(attention, mode, standardize=False, max_epochs=1).fit(WINDOWS, TARGET)
+    X = np.full((2, T, F), np.nan)
+    X[1, -1] = 0
+    empty, means = model.predict(X)
+    np.testing.assert_allclose(empty, means, rtol=1e-10)
+
+
 def test_attention_on_a_repeated_value_is_that_of_the_cell_it_comes_from():
     model = quick().fit(WINDOWS, TARGET)
     X = WINDOWS.copy()
