@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lint test test-sklearn-versions test-wheel docs picture \
+.PHONY: help demo lint test docs picture \
 	benchmark benchmark-believability benchmark-events benchmark-real benchmark-skill \
 	benchmark-missing clean
 
@@ -26,18 +26,6 @@ test: lint  ## lint, then all tests
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(BIN)/pytest -q tests/estimator/test_sklearn_checks.py -k array_api
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-# scikit-learn 1.6 with the libraries of its time, and the newest of everything but torch.
-test-sklearn-versions: .venv-1.6/.installed .venv-newest/.installed  ## test with the oldest and the newest scikit-learn
-	OMP_NUM_THREADS=1 .venv-1.6/bin/pytest -n 2 -p no:cacheprovider
-	OMP_NUM_THREADS=1 .venv-newest/bin/pytest -n 2 -p no:cacheprovider
-
-test-wheel: $(VENV)/.installed-dev  ## build the wheel and use it in an empty environment
-	rm -rf dist .venv-wheel
-	$(BIN)/python -m build --quiet
-	$(PYTHON) -m venv .venv-wheel
-	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
-	cd dist && OMP_NUM_THREADS=1 ../.venv-wheel/bin/python ../.ci/wheel_smoke.py
-
 docs: $(VENV)/.installed-dev  ## build the documentation in docs/_build/html
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 
@@ -48,11 +36,11 @@ benchmark: $(VENV)/.installed  ## compare the mechanisms' cost and errors
 	$(BIN)/python benchmarks/mechanisms.py
 
 # Hours: see --help for less.
-benchmark-believability: $(VENV)/.installed-benchmark  ## hold attention against known relevant cells
+benchmark-believability: $(VENV)/.installed  ## hold attention against known relevant cells
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/believability.py --check --jobs 2 $(OPTIONS)
 
 # Hours: see --help for less.
-benchmark-events: $(VENV)/.installed-benchmark  ## hold attention against events at random places
+benchmark-events: $(VENV)/.installed  ## hold attention against events at random places
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/events.py --check --jobs 2 $(OPTIONS)
 
 benchmark-real: $(VENV)/.installed  ## compare errors on real data, and attention on irrelevant columns
@@ -76,22 +64,6 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python $(INSTALL) --constraint constraints.txt --group dev
 	touch $@
 
-$(VENV)/.installed-benchmark: $(VENV)/.installed
-	$(BIN)/python $(INSTALL) --constraint constraints.txt --group test --group benchmark
-	touch $@
-
-.venv-1.6/.installed: pyproject.toml constraints-sklearn-1.6.txt
-	$(PYTHON) -m venv .venv-1.6
-	.venv-1.6/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	.venv-1.6/bin/python $(INSTALL) --constraint constraints-sklearn-1.6.txt --group test
-	touch $@
-
-.venv-newest/.installed: pyproject.toml constraints-torch.txt
-	$(PYTHON) -m venv .venv-newest
-	.venv-newest/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	.venv-newest/bin/python $(INSTALL) --upgrade --constraint constraints-torch.txt --group test
-	touch $@
-
 clean:  ## remove environments, caches and built files
-	rm -rf .venv .venv-1.6 .venv-newest .venv-wheel .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-neuralforecast .nox .mypy_cache .pytest_cache .ruff_cache dist
 	rm -rf docs/_build docs/auto_examples docs/api/generated docs/sg_execution_times.rst

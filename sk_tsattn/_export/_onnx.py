@@ -49,13 +49,7 @@ def write_onnx(
     metadata : dict of str
         Properties of the file.
     """
-    try:
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "to_onnx needs the packages onnx and onnxscript. Install them with "
-            "pip install 'sk-tsattn[onnx]'."
-        ) from error
+    _check_installed()
     predictor = copy.deepcopy(predictor).cpu().eval()
     predictor.network.float()
     names = ["prediction"] if attention_mode is None else ["prediction", "attention"]
@@ -81,6 +75,21 @@ def write_onnx(
             ) from error
         program.model.metadata_props.update(metadata)
         program.save(path)
+
+
+def _check_installed() -> None:
+    """Raise an ImportError unless there is what the exporter needs."""
+    try:
+        import onnxscript  # noqa: F401
+
+        is_installed = torch.__version__ >= "2.9"  # its default exporter is the present one
+    except ImportError:
+        is_installed = False
+    if not is_installed:
+        raise ImportError(
+            "to_onnx needs onnx, onnxscript and torch 2.9 or later. Install them with "
+            "pip install 'sk-tsattn[onnx]'."
+        )
 
 
 class _Outputs(nn.Module):

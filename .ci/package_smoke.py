@@ -1,4 +1,4 @@
-"""Use the installed wheel where nothing else of the project is: `make test-wheel` runs this."""
+"""Use the installed package where nothing else of the project is: `nox -s packages` runs this."""
 
 from pathlib import Path
 
@@ -12,4 +12,4 @@ X, y = load_gas_furnace(return_X_y=True, as_frame=True)
 model = AttentionLSTMRegressor(lookback=8, max_epochs=3, random_state=0).fit(X[:240], y[:240])
 assert model.predict(X[240:]).shape == (55,)
 assert abs(model.attention_.sum() - 1) < 1e-6
-print("The wheel of sk_tsattn", sk_tsattn.__version__, "imports, loads data, fits and predicts.")
+print("The package sk_tsattn", sk_tsattn.__version__, "imports, loads data, fits and predicts.")
