@@ -106,8 +106,9 @@ class Forecasts:
     step : float
         Mean absolute difference of one row to the next in the training set, the unit of MASE.
 
-    frame, target, cuts : DataFrame, str and tuple of int
-        All rows, the column of the target, and the first rows of the validation and the test set.
+    frame, target, known, cuts : DataFrame, str, list of str and tuple of int
+        All rows, the column of the target, those that are known in advance, and the first rows of
+        the validation and the test set.
 
     newest : ndarray of int
         Position of the newest row of each window of the test set.
@@ -122,7 +123,8 @@ class Forecasts:
         first = int(frame.notna().all(axis=1).to_numpy().argmax())
         frame, truth = frame[first:], truth[first:]
         ahead = {"gap": horizon - 1} if horizon else {"horizon": "nowcast"}
-        X, y, _ = make_windows(frame, truth, lookback=options.lookback, **ahead)
+        self.known = [name for name in options.known if name in frame.columns and name != target]
+        X, y, _ = make_windows(frame, truth, lookback=options.lookback, known=self.known, **ahead)
 
         newest = np.arange(len(y)) + options.lookback - 1
         target_at, decided_at = newest + horizon, newest + min(horizon, 1)
@@ -221,7 +223,8 @@ def nhits(data, seed, options):
     model = NHITS(
         h=data.horizon,
         input_size=options.lookback,
-        hist_exog_list=[name for name in data.frame.columns if name != data.target],
+        hist_exog_list=[n for n in data.frame.columns if n not in (data.target, *data.known)],
+        futr_exog_list=data.known,
         early_stop_patience_steps=5,
         random_seed=seed,
         accelerator="cpu",
@@ -339,6 +342,9 @@ def parse(arguments):
     add("--target", nargs="*", default=[], metavar="COLUMN",
         help="the target of a csv file is the first of these columns that it has (default: its "
         "last column)")  # fmt: skip
+    add("--known", nargs="*", default=[], metavar="COLUMN",
+        help="columns that are known in advance, for every model: windows contain their values at "
+        "the target")  # fmt: skip
     add("--horizons", nargs="+", type=int, default=[1, 6, 24], help="in rows; 0 is a nowcast")
     add("--models", nargs="+", default=[name for name in MODELS if name != "nhits"],
         choices=MODELS, metavar="NAME",

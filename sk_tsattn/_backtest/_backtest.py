@@ -237,7 +237,8 @@ def _check_arguments(estimator: Any, refit: Any, quantiles: Any) -> None:
         )
     if is_classifier(estimator):
         raise ValueError(
-            f"estimator must be a regressor. Got the classifier {type(estimator).__name__} instead."
+            f"estimator must be a regressor. Got the classifier {type(estimator).__name__} "
+            "instead; score it with cross_validate(..., cv=TimeSeriesSplit())."
         )
     if not is_int(refit, 1) and not (isinstance(refit, str) and refit == "never"):
         raise ValueError(f"refit must be an int >= 1 or 'never'. Got {refit!r} instead.")
