@@ -16,6 +16,7 @@ from ._correlation import correlation, without_rounding
 from ._groups import cut_windows, needs_cutting
 from ._importances import attention_of
 from ._permutation_importance import permutation_importance
+from ._remarks import remarks_on
 
 
 def attention_importance(
@@ -84,6 +85,8 @@ def attention_importance(
           if they are the same, 0 if they are on different items;
         - ``spearman``, float: rank correlation of ``attention`` and ``importance``. NaN if one is
           constant;
+        - ``remarks``, list of str: the differences of more than 0.1, the greatest first, with
+          their likely reasons; and advice on columns of the calendar;
         - ``over``, str: as given.
 
     Raises
@@ -158,5 +161,6 @@ def attention_importance(
         frame=frame,
         overlap=float(np.minimum(attention, fraction).sum()),
         spearman=correlation(rankdata(without_rounding(attention)), rankdata(mean)),
+        remarks=remarks_on(frame, over),
         over=over,
     )

@@ -57,6 +57,39 @@ def test_the_columns_are_attention_and_permutation_importance(attends, over, att
     assert result.spearman < 0
 
 
+def test_remarks_name_what_differs_and_the_likely_reasons(attends):
+    X = windows()
+    result = attention_importance(
+        attends((1, 2), feature=[0.85, 0.09, 0.06]),
+        X,
+        X[:, 1, 2],
+        feature_names=["users", "wind", "promo"],
+        random_state=0,
+    )
+    important, attended = result.remarks
+    assert important.startswith("promo has 100% of the importance and 6% of the attention: few")
+    assert attended.startswith("users has 85% of the attention and 0% of the importance: other")
+
+
+def test_remarks_on_steps_count_them_from_the_prediction(attends):
+    X = windows()
+    estimator = attends((3, 2), time=[0, 0, 0.5, 0.5])
+    result = attention_importance(estimator, X, X[:, 3, 2], over="time", random_state=0)
+    assert [remark[:8] for remark in result.remarks] == ["Step 1 h", "Step 0 h"]
+
+
+def test_columns_of_the_calendar_are_to_be_read_together(attends):
+    X, y = windows(), windows()[:, 1, 2]
+    estimator = attends((1, 2), feature=[0, 0, 1])
+    names = ["hour_sin", "hour_cos", "users"]
+    result = attention_importance(estimator, X, y, feature_names=names, random_state=0)
+    (remark,) = result.remarks
+    assert remark.startswith("hour_sin, hour_cos look like columns of the calendar.")
+    names[0] = "price"  # one column of the calendar has no other to replace it
+    result = attention_importance(estimator, X, y, feature_names=names, random_state=0)
+    assert result.remarks == []
+
+
 def test_uniform_attention_and_no_importance_have_no_correlation(attends):
     X = windows()
     estimator = attends((1, 2), feature=[1 / 3] * 3)
