@@ -189,7 +189,7 @@ class BacktestDisplay:
             horizons = list(frame["horizon"].unique())
             one = len(horizons) == 1
             horizon = _one_of(horizons, horizon, "horizon")
-            frame = frame[frame["horizon"] == horizon]
+            frame = frame[frame["horizon"].isin([horizon])]
             horizon = None if one else horizon
         return frame, series, horizon
 

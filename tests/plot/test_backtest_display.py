@@ -22,7 +22,10 @@ def backtest_result(index=INDICES["dates"], n_folds=4, horizons=(1, 2), series=N
     """Return predictions that are wrong by the number of the horizon and of the fold."""
     rows = pd.DataFrame({"y_true": 50 + 5 * np.sin(np.arange(len(index)) / 5)}, index=index)
     rows["fold"] = np.arange(len(index)) * n_folds // len(index)
-    parts = [rows.assign(horizon=h, y_pred=rows["y_true"] + i) for i, h in enumerate(horizons, 1)]
+    parts = [
+        rows.assign(horizon=[h] * len(rows), y_pred=rows["y_true"] + i)
+        for i, h in enumerate(horizons, 1)
+    ]
     frame = pd.concat(parts).sort_index(kind="stable")
     frame["y_pred"] += frame["fold"]
     if series is not None:
@@ -43,6 +46,15 @@ def test_forecasts_and_truth_are_those_of_the_horizon(horizon):
     drawn = np.concatenate([line.get_ydata() for line in folds])
     np.testing.assert_array_equal(drawn, expected["y_pred"])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["truth", "forecast"]
+
+
+def test_a_horizon_of_one_of_several_outputs_is_a_pair():
+    result = backtest_result(horizons=[(1, "load"), (1, "wind")])
+    display = BacktestDisplay.from_backtest(result, horizon=(1, "wind"))
+    rows = result.predictions
+    expected = rows[[horizon == (1, "wind") for horizon in rows["horizon"]]]
+    forecast = np.concatenate([line.get_ydata() for line in display.axes_["forecast"].lines[1:]])
+    np.testing.assert_array_equal(forecast, expected["y_pred"])
 
 
 def test_the_range_of_the_quantiles_is_drawn_fold_by_fold(assert_legible):
