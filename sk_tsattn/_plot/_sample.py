@@ -142,7 +142,7 @@ def draw_sample(
     n_timesteps, n_features = sample.series.shape
     over = next(axes for axes in ("cell", "feature", "time") if axes in sample)
     weight = sample[over][:, None] if over == "time" else sample[over]
-    shade = np.broadcast_to(weight, sample.series.shape)
+    shade = np.where(np.isnan(sample.series), 0.0, weight)  # what is missing has no attention
     limit = MAX_FEATURES if max_features is None else max_features
     shown = np.arange(n_features)[:limit]
     if over != "time":

@@ -45,6 +45,20 @@ def test_a_sample_is_shown_in_every_mode(fitted, windows, mode):
         np.testing.assert_allclose(shades, expected)
 
 
+@pytest.mark.parametrize("mode", ["time", "feature", "both"])
+def test_missing_values_are_gaps_without_shade(fitted, windows, mode):
+    X = windows.copy()
+    X[7, 1:3] = np.nan
+    X[7, 4, 0] = np.nan
+    display = AttentionDisplay.from_estimator(fitted[mode], X, kind="sample", sample=7)
+    for name, ax in display.axes_.items():
+        missing = np.isnan(X[7, :, int(name.removeprefix("feature "))])
+        np.testing.assert_array_equal(np.isnan(ax.lines[0].get_ydata()), missing)
+        shade = ax.collections[0].get_array().ravel()
+        assert np.ma.getmaskarray(shade)[missing].all()
+        assert not np.ma.getmaskarray(shade)[~missing].any()
+
+
 def test_the_title_of_a_sample_has_its_time_its_prediction_and_the_truth(hourly):
     model, frame, y = hourly
     display = AttentionDisplay.from_estimator(model, frame[40:], y[40:], kind="sample", sample=-3)
