@@ -155,6 +155,8 @@ class FittingMixin(AttentionMixin):
             phases=not go_on,
             **training_options(self.attention, self.attention_params),
         )
+        if validation_set is not None:
+            training.calibrate_quantiles(fitted.net_, validation_set)
         fitted.n_iter_ = result.best_epoch
         fitted.history_ = pd.DataFrame(training.history(fitted.net_))
         if self.attention_mode is not None:

@@ -96,14 +96,16 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
         What training minimises, and with it what is predicted: the mean of the target, its median
-        (absolute errors: outliers count less), something in between ([Huber1964]_: squared errors
+        (absolute errors: outliers count less), something in between (squared errors
         up to one standard deviation of ``y``, absolute ones above), or ``quantiles``.
 
     quantiles : sequence of float, default=(0.025, 0.1, 0.5, 0.9, 0.975)
         Only with ``loss="quantile"``: the quantiles to predict [Koenker1978]_, in increasing order.
         ``predict(X)`` returns the median, which must be one of several, or else the only quantile;
         ``predict(X, quantiles=(0.1, 0.9))`` returns an interval. Quantiles do not cross, since the
-        outputs of the network are sorted [Chernozhukov2010]_.
+        outputs of the network are sorted [Chernozhukov2010]_. With a validation set of 200 windows
+        or more, all but the median are shifted after the training, so that they hold there
+        [Romano2019]_.
 
     max_epochs : int, default=100
         Upper bound of the number of epochs. The bottleneck divides it among its stages; with fewer
@@ -267,10 +269,10 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     .. [Chernozhukov2010] V. Chernozhukov, I. Fernández-Val and A. Galichon, "Quantile and
        probability curves without crossing", Econometrica 78, 2010.
 
-    .. [Huber1964] P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical
-       Statistics 35, 1964.
-
     .. [Koenker1978] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
+
+    .. [Romano2019] Y. Romano, E. Patterson and E. J. Candès, "Conformalized quantile regression",
+       NeurIPS 2019.
 
     .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural
        Computation 9, 1997.

@@ -1,5 +1,6 @@
 """Training and running the network: the only package that knows skorch."""
 
+from ._calibration import calibrate_quantiles
 from ._devices import resolve_device
 from ._fit import TrainingResult, train
 from ._inference import attend, predict
@@ -10,6 +11,7 @@ from ._state import get_state, set_state
 __all__ = [
     "TrainingResult",
     "attend",
+    "calibrate_quantiles",
     "change_net",
     "check_net_params",
     "get_state",

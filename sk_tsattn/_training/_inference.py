@@ -24,9 +24,14 @@ def predict(net: NeuralNet, dataset: WindowDataset) -> NDArray[np.float64]:
         The target. Of shape (n, n_outputs, n_quantiles) with the loss of quantiles; probabilities
         of shape (n, n_classes) with that of classes.
     """
-    outputs = _in_batches(net, dataset, net.module_)
+    outputs = outputs_of(net, dataset)
     batches = [net.criterion_.loss.predict(batch).cpu().numpy() for batch in outputs]
     return np.concatenate(batches).astype(np.float64)
+
+
+def outputs_of(net: NeuralNet, dataset: WindowDataset) -> Iterator[Tensor]:
+    """Yield what the network computes for the windows, batch by batch."""
+    return _in_batches(net, dataset, net.module_)
 
 
 def attend(net: NeuralNet, dataset: WindowDataset) -> Iterator[dict[str, NDArray[np.float64]]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .._data._batches import WindowDataset
@@ -28,10 +29,20 @@ def start_at_null_model(net: NeuralNet, training: WindowDataset) -> None:
     """
     if isinstance(net.criterion_.loss, PointLoss):
         return
-    outputs = net.criterion_.loss.null_prediction(training.y, training.weight)
-    for name, parameter in net.module_.named_parameters():
-        if name in OUTPUT_BIASES:
-            parameter.copy_(outputs[:, None] if name == "mean_bias" else outputs)
+    for parameter in _output_biases(net.module_):
+        parameter.zero_()
+    shift_outputs(net.module_, net.criterion_.loss.null_prediction(training.y, training.weight))
+
+
+@torch.no_grad()
+def shift_outputs(network: nn.Module, shifts: Tensor) -> None:
+    """Add a constant to each output of a network, (O,)."""
+    for parameter in _output_biases(network):
+        parameter.add_(shifts.view(-1, 1) if parameter.ndim > 1 else shifts)
+
+
+def _output_biases(network: nn.Module) -> list[nn.Parameter]:
+    return [p for name, p in network.named_parameters() if name in OUTPUT_BIASES]
 
 
 @contextmanager

@@ -105,6 +105,13 @@ class QuantileLoss(nn.Module):
         y = y[:, :, None]
         return _best_constants(lambda c: self._pinball(c, y), y, weight, shape).flatten()
 
+    def corrections(self, outputs: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+        """Return the quantiles of the errors of each quantile, (O Q,); 0 for the median."""
+        errors = y[:, :, None] - self.predict(outputs)
+        best = _best_constants(lambda c: self._pinball(c, errors), errors, weight, errors.shape[1:])
+        best[:, [quantile == 0.5 for quantile in self.quantiles]] = 0.0
+        return best.flatten()
+
     def divergence(self, outputs: Tensor, reference: Tensor) -> Tensor:
         """Return the loss of the quantiles with the other ones as the target."""
         pinball = self._pinball(self.predict(outputs), self.predict(reference))
@@ -171,7 +178,7 @@ def _best_constants(
     ----------
     loss : callable
         Constants of ``shape`` → losses (n, *shape).
-    y : Tensor of shape (n, O) or (n, O, 1)
+    y : Tensor of shape (n, O), (n, O, 1) or (n, O, Q)
         The target, between whose extremes the constants are; NaN where it is unknown.
     weight : Tensor of shape (n,)
         Weights.

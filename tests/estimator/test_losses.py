@@ -156,6 +156,19 @@ def test_quantiles_cover_their_fraction_of_the_training_set(fitted):
     np.testing.assert_allclose(below, QUANTILES, atol=0.1)
 
 
+@pytest.mark.parametrize(("attention", "mode"), [*MECHANISMS, ("dense", None)])
+def test_quantiles_hold_on_a_validation_set_that_is_large_enough(attention, mode):
+    X = np.random.default_rng(2).normal(size=(350, T, F))
+    y = np.column_stack([X[:, 1, 0], -5 * X[:, 0, 1]])
+    model = quantile(attention=attention, attention_mode=mode, max_epochs=1)
+    model.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])
+    below = (y[100:, :, None] <= model.predict(X[100:], quantiles=(0.1, 0.9))).mean(axis=0)
+    np.testing.assert_allclose(below, [[0.1, 0.9]] * 2, atol=0.02)
+    few = clone(model).fit(X[:100], y[:100], X_val=X[100:200], y_val=y[100:200])
+    np.testing.assert_allclose(few.predict(X), model.predict(X))  # the median is not shifted
+    assert not np.allclose(few.predict(X, quantiles=0.9), model.predict(X, quantiles=0.9))
+
+
 def test_several_outputs_have_quantiles_each(fitted):
     both = np.column_stack([TARGET, -1000 * TARGET])
     model = clone(fitted).fit(WINDOWS, both)
