@@ -220,6 +220,7 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     See Also
     --------
+    make_rows : Pair the rows of a series with targets ahead, and with inputs known in advance.
     make_windows : Cut a series into windows and targets.
     sk_tsattn.exceptions.HistoryWarning : Issued if history is missing.
 
