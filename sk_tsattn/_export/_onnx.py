@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..attention._bottleneck._exportable import ExportableSensitivity
+from ..attention._bottleneck._network import BottleneckLSTM
 from ._predictor import WindowPredictor
 
 # The weights that define the others of a mode, by the mode.
@@ -51,7 +53,9 @@ def write_onnx(
     """
     _check_installed()
     predictor = copy.deepcopy(predictor).cpu().eval()
-    predictor.network.float()
+    network = predictor.network.float()
+    if isinstance(network, BottleneckLSTM):
+        network.sensitivity = ExportableSensitivity(network.gate)
     names = ["prediction"] if attention_mode is None else ["prediction", "attention"]
     example = torch.zeros(2, *window_shape, dtype=torch.float64)
     batch = torch.export.Dim("n_samples")
@@ -64,6 +68,7 @@ def write_onnx(
                 output_names=names,
                 dynamic_shapes=({0: batch},),
                 dynamo=True,
+                optimize=False,  # ONNX Runtime does it as well
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:

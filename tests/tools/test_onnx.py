@@ -45,13 +45,27 @@ def test_the_file_of_a_classifier_returns_probabilities(tmp_path):
     np.testing.assert_allclose(probabilities, model.predict_proba(WINDOWS), atol=1e-6)
 
 
-def test_without_attention_the_prediction_is_the_only_output(tmp_path):
+def test_the_default_is_written_with_gates_that_depend_on_the_window(tmp_path):
     model = AttentionLSTMRegressor(**OPTIONS | {"attention": "bottleneck"})
     model.fit(WINDOWS, np.c_[TARGET, TARGET**2])
-    model.to_onnx(tmp_path / "model.onnx", attention=False)
+    gating_network = model.net_.module_.gate.gating_network
+    torch.nn.init.normal_(gating_network.out.weight)  # as after a training that needs it
+    assert model.attention_weights(WINDOWS).gate_sensitivity.max() > 0.1
+    model.to_onnx(tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    (prediction,) = session.run(None, {"X": WINDOWS})
+    prediction, attention = session.run(None, {"X": WINDOWS})
     np.testing.assert_allclose(prediction, model.predict(WINDOWS), rtol=1e-5)
+    np.testing.assert_allclose(attention, model.attention_weights(WINDOWS).cell, atol=1e-5)
+
+
+def test_without_attention_the_prediction_is_the_only_output(tmp_path, monkeypatch):
+    written = {}
+    monkeypatch.setattr(
+        "sk_tsattn._exporting.write_onnx", lambda *_, **given: written.update(given)
+    )
+    model = AttentionLSTMRegressor(**OPTIONS).fit(WINDOWS, TARGET)
+    model.to_onnx(tmp_path / "model.onnx", attention=False)
+    assert written["attention_mode"] is None
 
 
 def test_without_onnxscript_the_error_says_what_to_install(monkeypatch, tmp_path):

@@ -105,6 +105,7 @@ class BottleneckLSTM(nn.Module):
         self.skip = nn.Linear(n_timesteps * n_features, n_outputs, bias=False)  # U / s
         nn.init.zeros_(self.skip.weight)
         self.register_buffer("skip_scale", torch.ones(()))  # s
+        self.sensitivity = gate_sensitivity
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Predict (B, O); in training, return the L0 penalty of the gates (B,) too."""
@@ -118,7 +119,7 @@ class BottleneckLSTM(nn.Module):
         weights.
         """
         prediction, gates = self.predict_with_gates(X, mask)
-        sensitivity = gate_sensitivity(self.gate, X, mask)
+        sensitivity = self.sensitivity(self.gate, X, mask)
         relevance = override_gates(torch.maximum(gates, sensitivity), mask)
         weights = attention_of_mode(cell_attention(relevance, mask), self.attention_mode)
         # All cells of a step, or of a feature, have the same gate, except padding.
