@@ -587,3 +587,36 @@ def test_missing_prints_a_row_for_each_fraction_and_a_verdict_for_each_imputatio
     assert [row[:3] for row in results[2:]] == expected
     assert [row[0] for row in verdicts[2:]] == ["mean", "forward fill"]
     assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
+
+
+# Intervals
+
+
+def test_intervals_prints_a_row_for_each_model_and_its_coverage(load, capsys):
+    intervals = load("intervals")
+    options = {"seeds": 2, "seed": 5, "max-epochs": 1, "lookback": 5, "n-rows": 290}
+    intervals.main(["--sets", "gas furnace", "--check", *arguments(options)])
+    rows, verdicts = tables(capsys.readouterr().out)
+    assert [row[2] for row in rows[2:]] == list(intervals.MODELS)
+    of_constant = rows[2]
+    assert [float(cell) for cell in of_constant[5:7]] == [1.0, 1.0]
+    assert all(
+        0 <= float(row[3].split(" ± ")[0]) <= float(row[4].split(" ± ")[0]) <= 1 for row in rows[2:]
+    )
+    assert {row[-1] for row in verdicts[2:]} <= {"PASS", "MISS"}
+    assert len(verdicts) == 2 + 2
+
+
+def test_the_measures_of_intervals_are_right(load):
+    intervals = load("intervals")
+    y = np.arange(100.0)
+    predicted = np.tile([10.0, 20.0, 50.0, 80.0, 90.0], (100, 1))
+    found = intervals.measure(y, predicted)
+    assert found["inside 80"] == pytest.approx(0.61)
+    assert found["inside 95"] == pytest.approx(0.81)
+    assert found["width"] == 60.0
+    levels = np.array(intervals.QUANTILES)
+    error = y[:, None] - predicted
+    assert found["pinball"] == pytest.approx(
+        np.maximum(levels * error, (levels - 1) * error).mean()
+    )
