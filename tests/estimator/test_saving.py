@@ -90,28 +90,28 @@ def test_parameters_that_were_changed_after_fit_do_not_change_what_is_loaded():
 
 
 @pytest.mark.parametrize(
-    ("index", "unit"),
+    "index",
     [
-        (pd.date_range("2024-03-30", periods=30, freq="h", tz="Europe/Berlin"), "1h"),
-        (pd.date_range("2024-01-01", periods=30, freq="D"), "1D"),
-        (pd.period_range("2020-01", periods=30, freq="M"), None),
-        (pd.timedelta_range("1h", periods=30, freq="h"), None),
-        (pd.Index(np.arange(30) * 0.5), None),
-        (pd.RangeIndex(100, 130), None),
-        (pd.Index([f"2024-01-{day:02}" for day in range(1, 31)]), None),
-        (pd.Index([datetime.date(2024, 1, day) for day in range(1, 31)]), None),
+        pd.date_range("2024-03-30", periods=30, freq="h", tz="Europe/Berlin"),
+        pd.date_range("2024-01-01", periods=30, freq="D"),
+        pd.period_range("2020-01", periods=30, freq="M"),
+        pd.timedelta_range("1h", periods=30, freq="h"),
+        pd.Index(np.arange(30) * 0.5),
+        pd.RangeIndex(100, 130),
+        pd.Index([f"2024-01-{day:02}" for day in range(1, 31)]),
+        pd.Index([datetime.date(2024, 1, day) for day in range(1, 31)]),
     ],
     ids=["zone", "days", "periods", "deltas", "numbers", "range", "text", "dates"],
 )
-def test_rows_after_those_of_fit_continue_them_after_loading(index, unit):
+def test_rows_after_those_of_fit_continue_them_after_loading(index):
     X = pd.DataFrame(WINDOWS[:, -1], index=index.set_names("when"), columns=list("abc"))
-    model = quick(lookback=4).fit(X[:20], TARGET[:20])
+    model = quick(lookback=4).fit(X.iloc[:20], TARGET[:20])
     loaded = by_pickle(model)
     pd.testing.assert_frame_equal(loaded.context_, model.context_, check_freq=False)
-    np.testing.assert_array_equal(loaded.predict(X[20:]), model.predict(X[20:]))
-    loaded.update_context(X[20:25])
-    model.update_context(X[20:25])
-    np.testing.assert_array_equal(loaded.predict(X[25:]), model.predict(X[25:]))
+    np.testing.assert_array_equal(loaded.predict(X.iloc[20:]), model.predict(X.iloc[20:]))
+    loaded.update_context(X.iloc[20:25])
+    model.update_context(X.iloc[20:25])
+    np.testing.assert_array_equal(loaded.predict(X.iloc[25:]), model.predict(X.iloc[25:]))
 
 
 def test_several_series_continue_after_loading():
