@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --editable .
 .DEFAULT_GOAL := help
 .PHONY: help demo lint test docs picture \
 	benchmark benchmark-believability benchmark-events benchmark-real benchmark-skill \
-	benchmark-missing clean
+	benchmark-intervals benchmark-missing clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-24s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,10 @@ benchmark-real: $(VENV)/.installed  ## compare errors on real data, and attentio
 # Hours: see --help for less.
 benchmark-skill: $(VENV)/.installed  ## compare forecasts with simple models, at several horizons
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/skill.py --check --jobs 2 $(OPTIONS)
+
+# Hours: see --help for less.
+benchmark-intervals: $(VENV)/.installed  ## compare the coverage of prediction intervals on later data
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/intervals.py --check --jobs 2 $(OPTIONS)
 
 # Hours: see --help for less.
 benchmark-missing: $(VENV)/.installed  ## compare errors with missing values, as they are and imputed
