@@ -27,7 +27,7 @@ def described_as(source: type) -> Callable[[Class], Class]:
         known = {entry[1]: entry[2] for entry in ENTRY.finditer(f"{inspect.getdoc(source)}\n")}
 
         def complete(entry: re.Match[str]) -> str:
-            if entry[2].strip() or entry[1] not in known:
+            if entry[2].strip() or not known.get(entry[1], "").strip():
                 return entry[0]
             return entry[0].rstrip() + "\n" + known[entry[1]]
 

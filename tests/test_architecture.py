@@ -177,6 +177,7 @@ def test_every_parameter_and_attribute_has_a_description(estimator):
         entries = re.findall(r"^\w[\w, ]* : .+\n(.*)\n", body, re.MULTILINE)
         assert entries
         assert all(line.startswith("    ") for line in entries)
+    assert not re.search(r"^.+\n\w[\w ]*\n---", inspect.getdoc(estimator), re.MULTILINE)
 
 
 @pytest.mark.parametrize("estimator", public_estimators())
