@@ -5,6 +5,7 @@ A loss function is a module with
 - ``forward(outputs, y)``: the loss of each sample, (B,), from the network's outputs and the target,
   whose unknown values are NaN;
 - ``predict(outputs)``: what they predict of the target, such as probabilities;
+- ``predict_point(outputs)``: the same as one value for each column of the target, for metrics;
 - ``n_outputs(n_targets)``: how many outputs a network needs for a target of ``n_targets`` columns;
 - ``null_prediction(y, weight)``: the constant outputs of lowest weighted loss: the null model;
 - ``divergence(outputs, reference)``: the loss (B,) with the prediction of other outputs as the
@@ -45,10 +46,19 @@ class PointLoss(nn.Module):
     def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
         known = ~y.isnan()
         loss = self.loss(outputs, torch.where(known, y, outputs.detach()))
+        if loss.shape != y.shape:
+            raise ValueError(
+                "the criterion must have a loss for each target with reduction='none', of shape "
+                f"{tuple(y.shape)}, but has {tuple(loss.shape)}"
+            )
         return _mean_of_known(loss, known)
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Return the outputs (B, O): they predict the target itself."""
+        return outputs
+
+    def predict_point(self, outputs: Tensor) -> Tensor:
+        """Return the outputs."""
         return outputs
 
     def n_outputs(self, n_targets: int) -> int:
@@ -95,6 +105,11 @@ class QuantileLoss(nn.Module):
         """Return the quantiles (B, O, Q), in increasing order."""
         return outputs.view(len(outputs), -1, len(self.quantiles)).sort(dim=2).values
 
+    def predict_point(self, outputs: Tensor) -> Tensor:
+        """Return the median (B, O), or the first quantile if it is not among them."""
+        column = self.quantiles.index(0.5) if 0.5 in self.quantiles else 0
+        return self.predict(outputs)[:, :, column]
+
     def n_outputs(self, n_targets: int) -> int:
         """Return the number of columns times quantiles."""
         return n_targets * len(self.quantiles)
@@ -135,6 +150,10 @@ class LogLoss(nn.Module):
     def predict(self, outputs: Tensor) -> Tensor:
         """Return the probabilities of the classes, (B, C)."""
         return outputs.softmax(dim=1)
+
+    def predict_point(self, outputs: Tensor) -> Tensor:
+        """Return 1 at the most probable class and 0 elsewhere, (B, C)."""
+        return nn.functional.one_hot(outputs.argmax(dim=1), outputs.shape[1])
 
     def n_outputs(self, n_targets: int) -> int:
         """Return the number of classes."""

@@ -156,10 +156,12 @@ def make_net(
     options.setdefault("iterator_valid__batch_size", max(batch_size, INFERENCE_BATCH))
 
     def build(callbacks: Sequence[Any], **options: Any) -> NeuralNet:
+        function = make_loss()
         net = NeuralNet(
             make_network,
             criterion=WeightedLoss,
-            criterion__loss=make_loss(),
+            criterion__loss=function,
+            predict_nonlinearity=function.predict_point,
             lr=lr,
             batch_size=batch_size,
             device=device,

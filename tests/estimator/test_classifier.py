@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import skorch
 import torch
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
@@ -289,6 +290,14 @@ def test_a_warm_start_goes_on():
     model.fit(WINDOWS, LABELS)
     assert len(model.history_) == 6
     assert model.history_.train_loss.iloc[-1] < before
+
+
+def test_a_callback_scores_the_classes():
+    scoring = skorch.callbacks.EpochScoring("accuracy", lower_is_better=False, name="accuracy")
+    model = quick(callbacks=[scoring])
+    model.fit(WINDOWS[:80], LABELS[:80], X_val=WINDOWS[80:], y_val=LABELS[80:])
+    recorded = model.net_.history[model.n_iter_ - 1, "accuracy"]
+    assert recorded == pytest.approx(model.score(WINDOWS[80:], LABELS[80:]))
 
 
 def test_a_criterion_is_refused():

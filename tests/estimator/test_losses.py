@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import skorch
 import torch
 from scipy.optimize import minimize
 from sklearn.base import clone
@@ -246,6 +247,14 @@ def test_intervals_cover_new_hours_of_a_real_series():
     true = y[2400:].to_numpy()
     assert ((low_80 <= true) & (true <= high_80)).mean() == pytest.approx(0.8, abs=0.1)
     assert ((low_95 <= true) & (true <= high_95)).mean() == pytest.approx(0.95, abs=0.05)
+
+
+def test_a_callback_scores_the_median():
+    scoring = skorch.callbacks.EpochScoring("r2", lower_is_better=False, name="r2")
+    model = quantile(callbacks=[scoring])
+    model.fit(WINDOWS[:80], TARGET[:80], X_val=WINDOWS[80:], y_val=TARGET[80:])
+    recorded = model.net_.history[model.n_iter_ - 1, "r2"]
+    assert recorded == pytest.approx(model.score(WINDOWS[80:], TARGET[80:]))
 
 
 # ------------------------------------------------------------------------------ loss functions
