@@ -78,6 +78,9 @@ def write_onnx(
                 "The attention of this network cannot be written to an ONNX file, since its "
                 "computation branches on values. Set attention=False to write the prediction alone."
             ) from error
+        for node in program.model.graph:  # where they were made: the paths of this machine
+            for part in (node, *node.outputs):
+                part.metadata_props.clear()
         program.model.metadata_props.update(metadata)
         program.save(path)
 

@@ -12,8 +12,7 @@ from sk_tsattn.datasets import load_gas_furnace
 
 pytest.importorskip("onnxscript", reason="to_onnx needs sk-tsattn[onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="runs the files")
-if torch.__version__ < "2.9":
-    pytest.skip("to_onnx needs torch 2.9", allow_module_level=True)
+pytest.importorskip("torch", minversion="2.9", reason="to_onnx needs torch 2.9")
 
 OPTIONS = {"attention": "dense", "hidden_size": 4, "max_epochs": 2, "random_state": 0}
 rng = np.random.default_rng(1)
@@ -33,6 +32,7 @@ def test_the_file_predicts_and_attends_as_the_estimator_for_any_number_of_sample
         prediction, attention = session.run(None, {"X": batch})
         np.testing.assert_allclose(prediction, model.predict(batch), atol=1e-5 * y.std())
         np.testing.assert_allclose(attention, model.attention_weights(batch).cell, atol=1e-5)
+    assert b"sk_tsattn/" not in (tmp_path / "model.onnx").read_bytes()  # no paths of this machine
     properties = session.get_modelmeta().custom_metadata_map
     assert json.loads(properties["feature_names"]) == list(X.columns)
 

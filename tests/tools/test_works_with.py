@@ -45,7 +45,7 @@ def test_the_code_of_a_section_prints_what_it_shows(heading, monkeypatch, tmp_pa
     if "sklearn.callback" in SECTIONS[heading]:
         pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
     if "to_onnx" in SECTIONS[heading]:
-        pytest.importorskip("onnxscript", reason="to_onnx needs sk-tsattn[onnx]")
+        pytest.importorskip("torch", minversion="2.9", reason="to_onnx needs torch 2.9")
     monkeypatch.chdir(tmp_path)
     name = f"{PAGE.name}: {heading}"
     test = doctest.DocTestParser().get_doctest(f"{COMMON}\n{SECTIONS[heading]}", {}, name, name, 0)
