@@ -37,7 +37,7 @@ AttentionDisplay.from_estimator(model)
 # %%
 # Which features, which steps?
 # ----------------------------
-# The margins of the map, with the middle half of the windows.
+# The margins of the map, with their spread over the windows.
 
 AttentionDisplay.from_estimator(model, X[test], kind="feature")
 AttentionDisplay.from_estimator(model, X[test], kind="time")
