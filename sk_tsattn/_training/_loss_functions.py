@@ -80,7 +80,8 @@ class QuantileLoss(nn.Module):
     .. math:: \max(\tau (y - q_\tau),\ (\tau - 1)(y - q_\tau))
 
     The quantiles that are predicted are the sorted outputs, so that they cannot cross. Sorting
-    never increases the loss (Chernozhukov, Fernández-Val and Galichon 2010).
+    never increases the loss (Chernozhukov, Fernández-Val and Galichon 2010). The loss is that of
+    the outputs as they are: sorted ones could exchange their places in training.
 
     Parameters
     ----------
@@ -98,12 +99,12 @@ class QuantileLoss(nn.Module):
 
     def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
         known = ~y.isnan()
-        loss = self._pinball(self.predict(outputs), torch.where(known, y, 0.0)[:, :, None])
+        loss = self._pinball(self._by_target(outputs), torch.where(known, y, 0.0)[:, :, None])
         return _mean_of_known(loss.mean(dim=2), known)
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Return the quantiles (B, O, Q), in increasing order."""
-        return outputs.view(len(outputs), -1, len(self.quantiles)).sort(dim=2).values
+        return self._by_target(outputs).sort(dim=2).values
 
     def predict_point(self, outputs: Tensor) -> Tensor:
         """Return the median (B, O), or the first quantile if it is not among them."""
@@ -131,6 +132,9 @@ class QuantileLoss(nn.Module):
         """Return the loss of the quantiles with the other ones as the target."""
         pinball = self._pinball(self.predict(outputs), self.predict(reference))
         return pinball.mean(dim=(1, 2))
+
+    def _by_target(self, outputs: Tensor) -> Tensor:
+        return outputs.view(len(outputs), -1, len(self.quantiles))  # (B, O, Q)
 
     def _pinball(self, predicted: Tensor, y: Tensor) -> Tensor:
         levels = predicted.new_tensor(self.quantiles)
