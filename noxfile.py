@@ -1,7 +1,7 @@
 """Tests with other versions of python and of the libraries: ``nox --list`` names the sessions.
 
-``nox`` runs all of them; ``nox -s newest -- tests/data`` runs some tests of one. Each session makes
-an environment of its own in ``.nox/``. On Linux, pip installs torch with CUDA: set
+``nox`` runs all of them; ``nox -s newest-3.13 -- tests/data`` runs some tests of one. Each session
+makes an environment of its own in ``.nox/``. On Linux, pip installs torch with CUDA: set
 ``PIP_EXTRA_INDEX_URL`` to an index of CPU wheels to save 3 GB each.
 """
 
@@ -17,7 +17,6 @@ nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = True
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
-TOOLS = ("captum", "mlflow", "onnxruntime", "optuna", "optuna-integration", "shap", "skops")
 
 
 def run_tests(session: nox.Session, *paths: str) -> None:
@@ -49,7 +48,7 @@ def newest(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def tools(session: nox.Session) -> None:
     """The tools around the estimator: the page "works with", and ONNX files."""
-    install(session, ".[onnx]", *TOOLS, "--constraint", "constraints.txt")
+    install(session, "mlflow", "shap", "--constraint", "constraints.txt")
     run_tests(session, "tests/tools")
     if not session.posargs:
         session.run("python", "benchmarks/onnx_files.py", "--check", env=ENVIRONMENT)
