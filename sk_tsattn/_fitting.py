@@ -61,6 +61,7 @@ class FittingMixin(AttentionMixin):
     n_outputs_: int
     n_iter_: int
     history_: pd.DataFrame
+    path_: pd.DataFrame
     _y_ndim: int
     _seed: int
 
@@ -159,6 +160,8 @@ class FittingMixin(AttentionMixin):
             training.calibrate_quantiles(fitted.net_, validation_set)
         fitted.n_iter_ = result.best_epoch
         fitted.history_ = pd.DataFrame(training.history(fitted.net_))
+        if result.path:
+            fitted.path_ = pd.DataFrame(result.path)
         if self.attention_mode is not None:
             fitted._summarise_attention(training_set, weight)
         report.end_fit()
@@ -251,7 +254,8 @@ class FittingMixin(AttentionMixin):
             self._seed = self._draw_seed()
             self._learn_scales(windows.select(kept), weight[kept])
             self._prepare_target(y[kept], weight[kept])
-            for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
+            fitted_before = *dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values(), "path_"
+            for name in fitted_before:
                 self.__dict__.pop(name, None)
             self.net_ = self._make_net(device)
         else:

@@ -36,6 +36,8 @@ class SavingMixin:
             for name in SCALERS:
                 state[name] = dict(vars(state[name]))
             del state["history_"], state["context_"]
+            if "path_" in state:
+                state["path_"] = state["path_"].to_dict("list")
         return state | {VERSION: __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -60,6 +62,8 @@ class SavingMixin:
         self.net_ = training.make_net(**state["_net_arguments"], device=self._device_to_load_on())
         training.set_state(self.net_, net_state)
         self.history_ = pd.DataFrame(training.history(self.net_))
+        if "path_" in state:
+            self.path_ = pd.DataFrame(state["path_"])
 
     def __copy__(self) -> Self:
         copied = type(self).__new__(type(self))

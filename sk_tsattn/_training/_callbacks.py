@@ -1,4 +1,4 @@
-"""skorch callbacks of the library's own: progress, stopping, and the gates' schedule."""
+"""skorch callbacks of the library's own: progress, stopping, and the path of penalties."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 # skorch depends on tqdm, and draws its own progress bar with it.
 from tqdm import tqdm
 
-from ._schedule import PHASES, Schedule
+from ._path import PHASES, PenaltyPath
 from ._stopping import StopTraining
 
 
@@ -97,22 +97,22 @@ class StopWhen(Callback):  # type: ignore[misc] # skorch is untyped
             raise StopTraining
 
 
-class ScheduleCallback(Callback):  # type: ignore[misc] # skorch is untyped
-    """Advance a :class:`Schedule` with each optimisation step.
+class PathCallback(Callback):  # type: ignore[misc] # skorch is untyped
+    """Advance a :class:`.PenaltyPath` with each optimisation step.
 
     Parameters
     ----------
-    schedule : Schedule
+    path : PenaltyPath
         Sets the L0 penalty and the step size of each step.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
+    def __init__(self, path: PenaltyPath) -> None:
+        self.path = path
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Prepare the first step."""
         self.step_size_ = 1.0
-        self.steps_ = self.schedule.steps()
+        self.steps_ = self.path.steps()
         next(self.steps_)
 
     def on_batch_end(self, net: NeuralNet, training: bool, **kwargs: Any) -> None:
@@ -120,12 +120,12 @@ class ScheduleCallback(Callback):  # type: ignore[misc] # skorch is untyped
         if not training:
             return
         next(self.steps_, None)
-        self._scale_lr(net, self.schedule.step_size)
+        self._scale_lr(net, self.path.step_size)
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Record the phase, as a number, which all of skorch's loggers take, and the penalty."""
-        net.history.record("phase", PHASES.index(self.schedule.phase))
-        net.history.record("penalty", self.schedule.network.gate.penalty)
+        net.history.record("phase", PHASES.index(self.path.phase))
+        net.history.record("penalty", self.path.network.gate.penalty)
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Restore the optimizer's own learning rate."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping
@@ -11,22 +11,19 @@ from skorch.helper import predefined_split
 
 from .._data._batches import WindowDataset
 from .._random import random_numbers
-from ._averaging import Average
-from ._callbacks import EpochListener, EpochReport, ScheduleCallback, StopWhen
+from ._callbacks import EpochListener, EpochReport, PathCallback, StopWhen
 from ._convergence import DivergenceCheck, check_convergence
 from ._evaluation import (
     close_gates,
     evaluate,
+    evaluate_null_model,
     feature_quartiles,
-    gate_effects,
     gate_usage,
-    linear_model_loss,
-    null_model_loss,
 )
 from ._inference import flatten_recurrent_weights
 from ._interchange import find_interchangeable
-from ._penalty import gating_penalty, has_penalty, penalty_range
-from ._schedule import Schedule
+from ._path import PenaltyPath, has_penalty
+from ._selection import lowest_penalty
 from ._stopping import StopTraining, is_raised_by_callback
 from ._user_callbacks import check_monitors
 
@@ -42,10 +39,14 @@ class TrainingResult:
 
     interrupted : KeyboardInterrupt or None
         The user's interruption, to be raised again. The net has the best weights so far.
+
+    path : list of dict
+        A row for each candidate, see :meth:`.PenaltyPath.table`; empty for other networks.
     """
 
     best_epoch: int
     interrupted: KeyboardInterrupt | None
+    path: list[dict[str, Any]]
 
 
 def train(
@@ -92,8 +93,8 @@ def train(
         Seed of the order of the batches, of dropout and of sampled gates.
 
     phases : bool, default=True
-        Whether gates with an L0 penalty are trained by a :class:`Schedule`. Otherwise the penalty
-        has its lowest weight throughout.
+        Whether gates with an L0 penalty are trained by a :class:`.PenaltyPath`. Otherwise the
+        penalty has its lowest weight throughout.
 
     tolerance : float, default=0.0
         Relative increase of the validation loss accepted in exchange for sparser gates. Has no
@@ -125,18 +126,18 @@ def train(
     report = EpochReport(n_epochs, listener, bar)
     first = [("divergence", DivergenceCheck()), ("epoch_report", report)]
     last = []
-    schedule = best = None
+    path = best = None
     if has_penalty(net.module_):
         gate = net.module_.gate
         gate.reset(baselines=feature_quartiles(training))
-        low, high = penalty_range(len(training), validated=False)
-        gate.set_penalty(low, gating_penalty(low, low, high))
+        low = lowest_penalty(len(training), gate.active.numel())
+        gate.set_penalty(low, low)
         if phases:
-            schedule = _make_schedule(
+            path = _make_path(
                 net, training, validation if stopping else None, n_epochs, patience, tolerance
             )
-            first.insert(1, ("schedule", ScheduleCallback(schedule)))
-            last.append(("done", StopWhen(lambda: schedule.done)))
+            first.insert(1, ("path", PathCallback(path)))
+            last.append(("done", StopWhen(lambda: path.done)))
     elif stopping:
         best = EarlyStopping("valid_loss", patience=-1, threshold=0, load_best=True)
         best.sink = _silent
@@ -152,8 +153,8 @@ def train(
         report.close()
         net.callbacks_ = callbacks
         net.train_split = None
-        if schedule is not None:
-            schedule.finish()
+        if path is not None:
+            path.finish()
         net.module_.eval()
         for row in net.history:  # the losses of all batches would outweigh the net in a pickle
             row["batches"] = []
@@ -162,9 +163,9 @@ def train(
     best_epoch = n_before + report.n_complete
     if best is not None:
         best_epoch = best.best_epoch_
-    elif schedule is not None and schedule.incumbent is not None:
-        best_epoch = n_before + schedule.incumbent.epoch
-    return TrainingResult(best_epoch, interrupted)
+    elif path is not None and path.incumbent is not None:
+        best_epoch = n_before + path.incumbent.epoch
+    return TrainingResult(best_epoch, interrupted, [] if path is None else path.table())
 
 
 def _run_epochs(
@@ -190,35 +191,31 @@ def _run_epochs(
     return interrupted
 
 
-def _make_schedule(
+def _make_path(
     net: NeuralNet,
     training: WindowDataset,
     validation: WindowDataset | None,
     n_epochs: int,
     n_iter_no_change: int,
     tolerance: float,
-) -> Schedule:
-    """Make the schedule of a network whose gates have a penalty."""
+) -> PenaltyPath:
+    """Make the training of a network whose gates have a penalty."""
     n_batches = -(-len(training) // net.batch_size)
     seen = training if validation is None else validation
-    return Schedule(
+    return PenaltyPath(
         net.module_,
         n_steps=n_epochs * n_batches,
         n_batches=n_batches,
         n_samples=len(training),
         n_iter_no_change=n_iter_no_change,
         tolerance=tolerance,
-        reset_optimizer=net.optimizer_.state.clear,
         validated=validation is not None,
+        null=evaluate_null_model(net, training, seen),
         evaluate=lambda: evaluate(net, seen),
         gate_usage=lambda: gate_usage(net, seen),
-        gate_effects=lambda: gate_effects(net, seen),
         close_gates=lambda name, kept: close_gates(net, seen, name, kept),
         find_interchangeable=lambda: find_interchangeable(net, training, seen),
-        make_average=partial(Average, net.module_),
-        null_loss=null_model_loss(net, training, seen),
-        linear_loss=lambda: linear_model_loss(net, training, seen),
-        evaluate_training=lambda: evaluate(net, training),
+        reset_optimizer=net.optimizer_.state.clear,
     )
 
 

@@ -6,7 +6,7 @@ A few of many such inputs suffice for the prediction, and which of them are open
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from skorch import NeuralNet
@@ -14,8 +14,12 @@ from torch import Tensor
 
 from .._data._batches import INFERENCE_BATCH, Batches, WindowDataset
 from ..attention._padding import zero_padding
-from ._evaluation import Evaluation, evenly_spaced
+from ._evaluation import evenly_spaced
+from ._selection import NEGLIGIBLE, Evaluation, mean_evaluation
 
+# Inputs are interchangeable if exchanging them increases the loss by at most this fraction of it,
+# and of the improvement over the null model; significantly so, by this number of standard errors.
+EXCHANGE_LOSS, EXCHANGE_ERRORS = 0.15, 2
 # An input is similar if its mean absolute correlation is at least this fraction of the greatest.
 SIMILARITY = 0.8
 # Standard errors by which the greatest must exceed what independent inputs would have.
@@ -103,3 +107,19 @@ def _evaluate_exchanges(
             for batch, (y, _) in Batches(windows, INFERENCE_BATCH)
         ]
         yield Evaluation(torch.cat(losses), windows.weight, density=0.0)
+
+
+def are_interchangeable(
+    evaluation: Evaluation, null: Evaluation, exchanges: Iterable[Evaluation]
+) -> bool:
+    """Return whether exchanging inputs increases the loss by little, significantly so."""
+    little = EXCHANGE_LOSS * min(evaluation.loss, null.loss - evaluation.loss)
+    little = max(little, NEGLIGIBLE * null.loss)
+    evaluations: list[Evaluation] = []
+    increase = error = 0.0
+    for exchange in exchanges:
+        evaluations.append(exchange)
+        increase, error = mean_evaluation(evaluations).difference(evaluation)
+        if increase > little:
+            return False
+    return increase + EXCHANGE_ERRORS * error <= little

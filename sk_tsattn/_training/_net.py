@@ -16,7 +16,7 @@ from ..attention._network import build_network
 from ._initial_weights import initial_weights
 from ._loss import WeightedLoss
 from ._loss_functions import LOSSES, PointLoss
-from ._schedule import PHASES
+from ._path import PHASES
 from ._user_callbacks import copy_callbacks
 
 # Options of skorch that net_params must not set, and what to do instead.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
@@ -133,34 +131,6 @@ class BottleneckLSTM(nn.Module):
         """Predict (B, O), and return the gates (B, T, F); faster than :meth:`attend`."""
         prediction, gates, _ = self._run(X, mask)
         return prediction, gates
-
-    def ablate_gates(
-        self, X: Tensor, mask: Tensor | None = None
-    ) -> Iterator[tuple[tuple[int, int], Tensor, Tensor, Tensor]]:
-        """Predict with each active gate closed in turn, for the B' windows in which it is open.
-
-        Yields
-        ------
-        index : tuple of int
-            Index of the gate into the shape of the mode.
-        gate : Tensor of shape (B,)
-            Its value in each window.
-        prediction, ablated : Tensor of shape (B', O)
-            Predictions with the gate as it is, and closed.
-        """
-        Z, gates, _ = self.gate(X, mask)
-        prediction = self._predict(Z, mask)
-        Z = self.gate.group_by_gate(Z)
-        gates = self.gate.group_by_gate(gates).amax(dim=2)  # all are the same, except padding
-        for row, column in torch.nonzero(self.gate.active).tolist():
-            number = row * self.gate.active.shape[1] + column
-            windows = gates[:, number].nonzero()[:, 0]
-            if len(windows):
-                closed = Z[windows]
-                closed[:, number] = 0.0
-                observed = None if mask is None else mask[windows]
-                ablated = self._predict(self.gate.ungroup(closed), observed)
-                yield (row, column), gates[:, number], prediction[windows], ablated
 
     def predict_exchanged(
         self,
