@@ -11,6 +11,7 @@ from ._plot._backtest_display import BacktestDisplay
 from ._plot._faithfulness_display import FaithfulnessDisplay
 from ._plot._importance_display import ImportanceDisplay
 from ._plot._loss_curve_display import LossCurveDisplay
+from ._plot._path_display import PathDisplay
 from ._regressor import AttentionLSTMRegressor
 from ._version import __version__
 
@@ -22,6 +23,7 @@ __all__ = [
     "FaithfulnessDisplay",
     "ImportanceDisplay",
     "LossCurveDisplay",
+    "PathDisplay",
     "backtest",
     "make_rows",
     "make_windows",

@@ -1,1 +1,1 @@
-"""Displays of attention, of its faithfulness and of the loss curve of a fit."""
+"""Displays of attention, of its faithfulness, of backtests and of the training."""

@@ -9,14 +9,12 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ._labels import set_title
-from ._style import BLUE, INK, VERMILION, font_size, new_axes, size_of
+from ._style import BLUE, INK, VERMILION, font_size, new_axes, set_loss_scale, size_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-# Losses whose maximum exceeds their minimum by more than this factor have a log scale.
-LOG_RATIO = 10
 LOSSES = {"train_loss": ("training", BLUE, "-"), "valid_loss": ("validation", VERMILION, "--")}
 PHASE_SHADES = ("#f2f2f2", "#dedede")
 
@@ -172,14 +170,7 @@ class LossCurveDisplay:
                 label=label,
                 marker=one_epoch,
             )
-        values = history[list(drawn)].to_numpy(dtype=float)
-        values = values[np.isfinite(values)]
-        if values.size and values.min() > 0 and values.max() > LOG_RATIO * values.min():
-            panel.set_yscale("log")
-            if values.max() < 1000 * values.min():  # 0.2 instead of 2 x 10^-1
-                panel.locator_params(axis="y", subs=(1, 2, 5))
-                panel.yaxis.set_major_formatter("{x:g}")
-                panel.yaxis.set_minor_formatter("")
+        set_loss_scale(panel, history[list(drawn)].to_numpy(dtype=float))
         panel.set_xlabel("epoch")
         panel.set_ylabel("loss")
         panel.legend(loc="best")

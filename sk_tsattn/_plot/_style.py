@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Losses whose maximum exceeds their minimum by more than this factor have a log scale.
+LOG_RATIO = 10
+
 # The colours of Okabe and Ito, distinct under colour blindness (https://jfly.uni-koeln.de/color/).
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
     "#0072b2",
@@ -55,6 +58,17 @@ def size_of(ax: Axes) -> tuple[float, float]:
 def font_size(ax: Axes) -> float:
     """Return the font size of the labels in points."""
     return float(ax.xaxis.label.get_fontsize())
+
+
+def set_loss_scale(panel: Axes, losses: NDArray[np.float64]) -> None:
+    """Give the panel a logarithmic scale if the losses differ by a large factor."""
+    values = losses[np.isfinite(losses)]
+    if values.size and values.min() > 0 and values.max() > LOG_RATIO * values.min():
+        panel.set_yscale("log")
+        if values.max() < 1000 * values.min():  # 0.2 instead of 2 x 10^-1
+            panel.locator_params(axis="y", subs=(1, 2, 5))
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter("")
 
 
 def color_map(name: str, first: float, last: float) -> Colormap:

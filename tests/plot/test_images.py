@@ -19,6 +19,7 @@ from sk_tsattn import (
     FaithfulnessDisplay,
     ImportanceDisplay,
     LossCurveDisplay,
+    PathDisplay,
 )
 from sk_tsattn._plot._attention_display import KINDS
 
@@ -98,9 +99,21 @@ def history(shift):
         "epoch": epoch,
         "train_loss": 0.02 + np.exp(-epoch / (4 + 2 * shift)),
         "valid_loss": 0.05 + np.exp(-epoch / (5 + 2 * shift)),
-        "phase": ["warm-up"] * 18 + ["penalty ramp"] * 12,
+        "phase": ["warm-up"] * 18 + ["path"] * 12,
     }
     return LossCurveDisplay(pd.DataFrame(table), n_iter=24)
+
+
+def path(shift):
+    row = np.arange(20)
+    table = {
+        "penalty": np.r_[0, 0.01 * 1.12 ** row[1:]],
+        "valid_loss": 0.2 + 0.001 * (row - 9 - 4 * shift) ** 2,
+        "standard_error": 0.004 * abs(row - 9 - 4 * shift),
+        "density": 0.8 ** (row + 1 - shift),
+        "selected": row == 13 + 4 * shift,
+    }
+    return PathDisplay(pd.DataFrame(table))
 
 
 # Functions of a shift of the data, 0 for the baseline, and the axes.
@@ -113,6 +126,7 @@ FIGURES = {
     "faithfulness": lambda shift, ax: faithfulness(shift).plot(ax),
     "importance": lambda shift, ax: importance(shift).plot(ax),
     "loss_curve": lambda shift, ax: history(shift).plot(ax),
+    "path": lambda shift, ax: path(shift).plot(ax),
 }
 
 

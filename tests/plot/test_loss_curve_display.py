@@ -68,7 +68,7 @@ def test_phases_are_shaded_from_their_first_epoch_to_their_last():
 @pytest.mark.parametrize("n_epochs", [6, 30, 300])
 def test_short_phases_have_labels_that_do_not_overlap(n_epochs, assert_legible):
     third = n_epochs // 3
-    phases = ["warm-up"] * (n_epochs - third - 2) + ["penalty ramp", "candidate refit"]
+    phases = ["warm-up"] * (n_epochs - third - 2) + ["path", "refit"]
     phases += ["group expansion"] * third
     frame = history(n_epochs, phase=phases)
     display = LossCurveDisplay(frame, n_iter=n_epochs).plot()
