@@ -124,6 +124,8 @@ class AttentionLSTMClassifier(ClassifierMixin, BaseAttentionLSTM):  # type: igno
         ``seconds``. Losses are cross-entropies: about ln(n_classes) is the loss of guessing. With
         ``"bottleneck"`` also ``phase`` and ``penalty``, see :class:`AttentionLSTMRegressor`.
 
+    path_ : DataFrame
+
     n_iter_ : int
 
     context_ : DataFrame of shape (up to lookback - 1 rows of each series, n_features)

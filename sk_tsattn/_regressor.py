@@ -96,16 +96,15 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
         What training minimises, and with it what is predicted: the mean of the target, its median
-        (absolute errors: outliers count less), something in between (squared errors
-        up to one standard deviation of ``y``, absolute ones above), or ``quantiles``.
+        (absolute errors: outliers count less), something in between (squared errors up to one
+        standard deviation of ``y``, absolute ones above), or ``quantiles``.
 
     quantiles : sequence of float, default=(0.025, 0.1, 0.5, 0.9, 0.975)
         Only with ``loss="quantile"``: the quantiles to predict [Koenker1978]_, in increasing order.
         ``predict(X)`` returns the median, which must be one of several, or else the only quantile;
         ``predict(X, quantiles=(0.1, 0.9))`` returns an interval. Quantiles do not cross, since the
-        outputs of the network are sorted [Chernozhukov2010]_. With a validation set of 200 windows
-        or more, all but the median are shifted after the training, so that they hold there
-        [Romano2019]_.
+        outputs are sorted [Chernozhukov2010]_. With a validation set of 200 windows or more, all
+        but the median are shifted after the training, so that they hold there [Romano2019]_.
 
     max_epochs : int, default=100
         Upper bound of the number of epochs. The bottleneck divides it among its stages; with fewer
@@ -203,11 +202,14 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         A row per epoch: ``epoch``, ``train_loss``, ``valid_loss`` (with a validation set), ``lr``,
         ``seconds``. Losses are those of the standardised target: 1 is the squared error of
         predicting the training mean. With ``"bottleneck"`` also the ``phase`` of the training
-        ("warm-up", "penalty ramp", "path", "candidate refit", "group expansion", "refit",
-        "pruning"; see :class:`sk_tsattn.attention.BottleneckLSTM`) and the ``penalty`` of an open
-        gate: the relative decrease of the loss that justifies it. With ``"bottleneck"``,
-        ``valid_loss`` is that of the current weights, whereas averages over the last steps are
-        compared and kept.
+        ("warm-up", "path", "refit", "group expansion") and the ``penalty`` of an open gate: the
+        relative decrease of the loss that justifies it. ``valid_loss`` is then that of the current
+        weights, whereas averages over the last steps are compared and kept.
+
+    path_ : DataFrame
+        Only with ``"bottleneck"``: a row for each candidate of the path, with its ``penalty``,
+        ``valid_loss``, the ``standard_error`` of its difference from the best, the ``density``
+        (mean gate) and whether it was ``selected``. See :class:`PathDisplay`.
 
     n_iter_ : int
         Number of epochs after which the present weights were reached.
@@ -272,8 +274,7 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     .. [Koenker1978] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
 
-    .. [Romano2019] Y. Romano, E. Patterson and E. J. Candès, "Conformalized quantile regression",
-       NeurIPS 2019.
+    .. [Romano2019] Y. Romano et al., "Conformalized quantile regression", NeurIPS 2019.
 
     .. [Hochreiter1997] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural
        Computation 9, 1997.
@@ -288,8 +289,6 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     (55,)
     >>> model.time_attention_.shape, model.feature_attention_.shape
     ((8,), (2,))
-    >>> round(float(model.attention_.sum()), 6)
-    1.0
     """
 
     def __init__(

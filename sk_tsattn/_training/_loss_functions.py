@@ -7,9 +7,7 @@ A loss function is a module with
 - ``predict(outputs)``: what they predict of the target, such as probabilities;
 - ``predict_point(outputs)``: the same as one value for each column of the target, for metrics;
 - ``n_outputs(n_targets)``: how many outputs a network needs for a target of ``n_targets`` columns;
-- ``null_prediction(y, weight)``: the constant outputs of lowest weighted loss: the null model;
-- ``divergence(outputs, reference)``: the loss (B,) with the prediction of other outputs as the
-  target, which is 0 if both predict the same.
+- ``null_prediction(y, weight)``: the constant outputs of lowest weighted loss: the null model.
 """
 
 from __future__ import annotations
@@ -69,10 +67,6 @@ class PointLoss(nn.Module):
         """Return the best constants (O,): for squares the mean, for absolute errors a median."""
         return _best_constants(lambda c: self.loss(c.expand_as(y), y), y, weight, y.shape[1:])
 
-    def divergence(self, outputs: Tensor, reference: Tensor) -> Tensor:
-        """Return the loss with the other outputs as the target."""
-        return self.forward(outputs, reference)
-
 
 class QuantileLoss(nn.Module):
     r"""The pinball loss of several quantiles, averaged over them and the known columns.
@@ -128,11 +122,6 @@ class QuantileLoss(nn.Module):
         best[:, [quantile == 0.5 for quantile in self.quantiles]] = 0.0
         return best.flatten()
 
-    def divergence(self, outputs: Tensor, reference: Tensor) -> Tensor:
-        """Return the loss of the quantiles with the other ones as the target."""
-        pinball = self._pinball(self.predict(outputs), self.predict(reference))
-        return pinball.mean(dim=(1, 2))
-
     def _by_target(self, outputs: Tensor) -> Tensor:
         return outputs.view(len(outputs), -1, len(self.quantiles))  # (B, O, Q)
 
@@ -170,11 +159,6 @@ class LogLoss(nn.Module):
         """
         frequencies = (y * weight[:, None]).sum(dim=0) / weight.sum()
         return frequencies.clamp_min(MIN_FREQUENCY).log()
-
-    def divergence(self, outputs: Tensor, reference: Tensor) -> Tensor:
-        """Return the Kullback-Leibler divergence from the probabilities of the other outputs."""
-        log_odds = reference.log_softmax(dim=1) - outputs.log_softmax(dim=1)
-        return (self.predict(reference) * log_odds).sum(dim=1)
 
 
 # The values of the regressor's parameter ``loss``.

@@ -291,15 +291,6 @@ def test_the_null_predictions_are_means_medians_and_frequencies():
     np.testing.assert_allclose(probabilities, [0.4, 0.6, 0.0], atol=2e-3)
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_the_divergence_of_equal_outputs_is_zero_and_of_others_positive(name):
-    outputs = torch.randn(20, 6, dtype=torch.float64)
-    other = torch.randn(20, 6, dtype=torch.float64)
-    function = loss_function(name)
-    np.testing.assert_allclose(function.divergence(outputs, outputs), 0, atol=1e-12)
-    assert (function.divergence(outputs, other) > 0).all()
-
-
 def test_cross_entropy_is_that_of_torch():
     outputs, labels = torch.randn(20, 4), torch.arange(20) % 4
     ours = LOSSES["log_loss"]()(outputs, torch.eye(4)[labels])
