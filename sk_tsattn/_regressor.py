@@ -132,8 +132,8 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         training window overlaps them.
 
     n_iter_no_change : int, default=10
-        Epochs without improvement after which early stopping stops (with ``"bottleneck"``: the
-        patience of its warm-up).
+        Epochs without improvement after which early stopping stops. With ``"bottleneck"``,
+        evaluations (of an epoch or 50 steps) without improvement after which its warm-up ends.
 
     warm_start : bool, default=False
         If True, ``fit`` continues from the weights and the scaling of the last fit, for up to

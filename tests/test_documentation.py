@@ -3,9 +3,11 @@
 import doctest
 import re
 import warnings
+from fractions import Fraction
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import sk_tsattn
@@ -13,6 +15,7 @@ import sk_tsattn.attention
 import sk_tsattn.datasets
 import sk_tsattn.exceptions
 import sk_tsattn.inspection
+from sk_tsattn._training import _interchange, _path, _selection
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -70,3 +73,21 @@ def test_relative_links_and_images_lead_to_files(page):
 def test_the_api_reference_names_everything_public(module):
     words = re.findall(r"\w+", (ROOT / "docs" / "api" / "index.rst").read_text("utf-8"))
     assert set(module.__all__) <= set(words)
+
+
+def test_the_page_on_the_training_has_the_constants_of_the_code():
+    constants = {
+        name: value
+        for module in (_path, _selection, _interchange)
+        for name, value in vars(module).items()
+        if name.isupper() and name != "PHASES"
+    }
+    text = (ROOT / "docs" / "default_training.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.M)
+    shown = {
+        name: [float(Fraction(number)) for number in value.split(", ")] for name, value in rows
+    }
+    assert len(shown) == len(rows)
+    assert set(shown) == set(constants) - {"INFERENCE_BATCH"}
+    for name, numbers in shown.items():
+        assert numbers == pytest.approx(np.ravel(constants[name]).tolist()), name

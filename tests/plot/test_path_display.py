@@ -50,6 +50,13 @@ def test_the_density_has_a_scale_of_its_own():
     np.testing.assert_array_equal(line.get_xdata(), places)
 
 
+def test_the_path_of_an_estimator_is_drawn(windows):
+    model = AttentionLSTMRegressor(max_epochs=4, early_stopping=True, random_state=0)
+    model.fit(windows, windows[:, 5, 3])
+    panel = PathDisplay.from_estimator(model).axes_["loss"]
+    np.testing.assert_array_equal(panel.lines[0].get_ydata(), model.path_["valid_loss"])
+
+
 def test_penalties_are_at_their_place_and_0_is_labelled_left_of_them():
     frame = path()
     panel = PathDisplay(frame).plot().axes_["loss"]

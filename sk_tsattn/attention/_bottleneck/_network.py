@@ -35,8 +35,8 @@ class BottleneckLSTM(nn.Module):
     a few epochs. After that it is slowed (:meth:`slow_skip_connection`): with many correlated
     inputs, a step of all its weights would change the prediction too much.
 
-    The estimator trains the network in stages: warm-up with free gates, a penalty ramp that closes
-    them, a path of falling penalties along which they reopen, then selection, pruning and a refit
+    The estimator trains the network in stages: a warm-up without penalty, a path of rising
+    penalties along which the gates close, selection of a candidate of this path, and a refit
     without noise. The user guide describes them.
 
     Parameters
@@ -59,7 +59,8 @@ class BottleneckLSTM(nn.Module):
     penalty is the softplus, not the sigmoid, of the argument of eq. 12, so that its slope does not
     vanish. Noise on the input as a bottleneck for attribution: Schulz et al., "Restricting the
     Flow: Information Bottlenecks for Attribution" (ICLR 2020). The skip connection: LSTNet (Lai et
-    al., SIGIR 2018, section 3.6). The gating network and the training are this library's own.
+    al., SIGIR 2018, section 3.6). The path of penalties: LassoNet (Lemhadri et al., JMLR 2021). The
+    gating network is this library's own.
 
     Examples
     --------
