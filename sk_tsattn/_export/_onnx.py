@@ -68,7 +68,6 @@ def write_onnx(
                 output_names=names,
                 dynamic_shapes=({0: batch},),
                 dynamo=True,
-                optimize=False,  # ONNX Runtime does it as well
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
@@ -78,6 +77,9 @@ def write_onnx(
                 "The attention of this network cannot be written to an ONNX file, since its "
                 "computation branches on values. Set attention=False to write the prediction alone."
             ) from error
+        # The exporter falls back to the number of samples of the example without an error.
+        n_samples = program.model.graph.inputs[0].shape[0]
+        assert not isinstance(n_samples, int), "a network must take any number of samples"
         for node in program.model.graph:  # where they were made: the paths of this machine
             for part in (node, *node.outputs):
                 part.metadata_props.clear()

@@ -123,7 +123,7 @@ class QuantileLoss(nn.Module):
         return best.flatten()
 
     def _by_target(self, outputs: Tensor) -> Tensor:
-        return outputs.view(len(outputs), -1, len(self.quantiles))  # (B, O, Q)
+        return outputs.unflatten(1, (-1, len(self.quantiles)))  # (B, O, Q)
 
     def _pinball(self, predicted: Tensor, y: Tensor) -> Tensor:
         levels = predicted.new_tensor(self.quantiles)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sk_tsattn import AttentionLSTMClassifier, AttentionLSTMRegressor, make_windows
+from sk_tsattn import AttentionLSTMRegressor, make_windows
 from sk_tsattn.datasets import load_gas_furnace
 
 pytest.importorskip("onnxscript", reason="to_onnx needs sk-tsattn[onnx]")
@@ -37,25 +37,31 @@ def test_the_file_predicts_and_attends_as_the_estimator_for_any_number_of_sample
     assert json.loads(properties["feature_names"]) == list(X.columns)
 
 
-def test_the_file_of_a_classifier_returns_probabilities(tmp_path):
-    model = AttentionLSTMClassifier(**OPTIONS | {"attention_mode": None})
-    model.fit(WINDOWS, TARGET > 10).to_onnx(tmp_path / "model.onnx")
+def test_quantiles_are_the_last_axis_for_any_number_of_samples(tmp_path):
+    model = AttentionLSTMRegressor(**OPTIONS | {"attention_mode": None, "loss": "quantile"})
+    model.fit(WINDOWS, TARGET).to_onnx(tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    (probabilities,) = session.run(None, {"X": WINDOWS})
-    np.testing.assert_allclose(probabilities, model.predict_proba(WINDOWS), atol=1e-6)
+    (quantiles,) = session.run(None, {"X": WINDOWS})
+    expected = model.predict(WINDOWS, quantiles=model.quantiles)
+    np.testing.assert_allclose(quantiles, expected, atol=1e-5 * TARGET.std())
 
 
 def test_the_default_is_written_with_gates_that_depend_on_the_window(tmp_path):
+    X = WINDOWS[:, 1:]  # two steps, since the file of longer windows takes longer to write
     model = AttentionLSTMRegressor(**OPTIONS | {"attention": "bottleneck"})
-    model.fit(WINDOWS, np.c_[TARGET, TARGET**2])
-    gating_network = model.net_.module_.gate.gating_network
-    torch.nn.init.normal_(gating_network.out.weight)  # as after a training that needs it
-    assert model.attention_weights(WINDOWS).gate_sensitivity.max() > 0.1
+    model.fit(X, np.c_[TARGET, TARGET**2])
+    gate = model.net_.module_.gate
+    with torch.no_grad():  # as after a training that needs it
+        gate.active.fill_(True)
+        gate.input_active.fill_(True)
+        gate.input_logits.fill_(1.0)
+        gate.gating_network.out.weight.normal_()
+    assert model.attention_weights(X).gate_sensitivity.max() > 0.1
     model.to_onnx(tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    prediction, attention = session.run(None, {"X": WINDOWS})
-    np.testing.assert_allclose(prediction, model.predict(WINDOWS), rtol=1e-5)
-    np.testing.assert_allclose(attention, model.attention_weights(WINDOWS).cell, atol=1e-5)
+    prediction, attention = session.run(None, {"X": X})
+    np.testing.assert_allclose(prediction, model.predict(X), rtol=1e-5)
+    np.testing.assert_allclose(attention, model.attention_weights(X).cell, atol=1e-5)
 
 
 def test_without_attention_the_prediction_is_the_only_output(tmp_path, monkeypatch):
