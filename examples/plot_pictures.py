@@ -15,6 +15,7 @@ from sk_tsattn import (
     FaithfulnessDisplay,
     ImportanceDisplay,
     LossCurveDisplay,
+    PathDisplay,
     backtest,
 )
 from sk_tsattn.datasets import load_gas_furnace
@@ -81,6 +82,13 @@ AttentionDisplay.from_refits(result)
 # Losses of each epoch; the stages of the default.
 
 LossCurveDisplay.from_estimator(model)
+
+# %%
+# Why are these gates open?
+# -------------------------
+# Loss and density along the path of penalties, and the candidate that was selected.
+
+PathDisplay.from_estimator(model)
 
 # %%
 # How good are forecasts over time?
