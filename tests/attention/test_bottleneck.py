@@ -1,4 +1,4 @@
-"""The bottleneck network: closed gates, ablation, and the skip connection."""
+"""The bottleneck network: closed gates, and the skip connection."""
 
 import pytest
 import torch
@@ -41,33 +41,6 @@ def test_if_all_gates_are_closed_the_prediction_is_constant_and_attention_unifor
         assert (weights.pop(name) == 0).all()
     for weight in weights.values():
         torch.testing.assert_close(weight, torch.full_like(weight, 1 / weight[0].numel()))
-
-
-@every_mode
-@pytest.mark.parametrize("padded", [False, True])
-def test_an_ablated_prediction_is_that_with_the_gate_pruned(windows, network_with, mode, padded):
-    network, X = network_with(mode, logits=0.0), windows()
-    mask = None
-    if padded:
-        mask = torch.ones(B, T, dtype=torch.bool)
-        mask[:, :2] = False
-    with torch.no_grad():
-        network.gate.gating_network.out.weight.normal_(std=3.0)  # some gates are open, others not
-        network.gate.active.view(-1)[-1] = False
-        prediction, gates = network.predict_with_gates(X, mask)
-        seen = set()
-        for gate, opened, before, without in network.ablate_gates(X, mask):
-            seen.add(gate)
-            which = opened > 0
-            torch.testing.assert_close(before, prediction[which])
-            network.gate.active[gate] = False
-            expected, fewer = network.predict_with_gates(X, mask)
-            network.gate.active[gate] = True
-            torch.testing.assert_close(without, expected[which])
-            torch.testing.assert_close(expected[~which], prediction[~which])
-            torch.testing.assert_close(opened, (gates - fewer).flatten(1).amax(dim=1))
-    n_gates = network.gate.active.numel()
-    assert len(seen) == n_gates - 1 - padded * {"both": 2 * F, "time": 2, "feature": 0}[mode]
 
 
 @pytest.mark.parametrize("shape", [(20, 10), (5, 4), (2, 3)])

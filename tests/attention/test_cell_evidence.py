@@ -28,6 +28,17 @@ def test_the_initial_evidence_is_zero():
     assert not CellEvidence(T, F).double()(windows()).any()
 
 
+@pytest.mark.parametrize("mode", ["time", "both"])
+def test_in_short_windows_evidence_is_a_sum_of_units_of_each_cell(mode):
+    evidence = random_gate(mode, n_timesteps=7).evidence
+    X = windows(n_timesteps=7)
+    units = torch.tanh(X[:, :, :, None] * evidence.slope + evidence.shift)
+    expected = (units * evidence.out).sum(dim=3)  # (B, T, F)
+    if mode == "time":
+        expected = expected.sum(dim=2, keepdim=True)
+    torch.testing.assert_close(evidence(X), expected)
+
+
 def test_evidence_moves_a_cells_own_logit_most_and_no_logit_beyond_the_radius():
     evidence = random_gate().evidence
     X = windows(1)
@@ -65,7 +76,7 @@ def test_padding_does_not_change_the_evidence_of_observed_steps(mode, value):
         for sample, n_padded in enumerate([0, 2, 5, 9, 35]):
             short = X[sample, None, n_padded:]
             evidence = gate.evidence(short)[0]
-            own = gate.own_evidence(X.masked_fill(~mask[:, :, None], 0.0), mask)
+            own = gate.evidence(X.masked_fill(~mask[:, :, None], 0.0), mask)
             torch.testing.assert_close(own[sample, n_padded:], evidence)
 
 
@@ -112,7 +123,7 @@ def test_attention_with_evidence_finds_events_at_any_step():
     X = rng.normal(0, 0.3, size=(n, n_timesteps, 1))
     place, height = rng.integers(n_timesteps, size=n), rng.uniform(2, 4, size=n)
     X[np.arange(n), place, 0] = height
-    model = AttentionLSTMRegressor(attention_params={"cell_evidence": True}, random_state=0)
+    model = AttentionLSTMRegressor(attention_params={"cell_evidence": True}, random_state=1)
     model.fit(X[:1200], height[:1200])
     attention = model.attention_weights(X[1200:]).time
     assert model.score(X[1200:], height[1200:]) > 0.95

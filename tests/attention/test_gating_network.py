@@ -12,7 +12,7 @@ every_mode = pytest.mark.parametrize("mode", ATTENTION_MODES)
 @pytest.mark.parametrize("sampled", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
 @every_mode
-def test_gradients_of_gates_and_their_penalty_are_those_of_the_formula(
+def test_gradients_of_gates_and_their_penalty_are_those_of_differences(
     windows, mode, padded, sampled
 ):
     gate = BottleneckGate(T, F, attention_mode=mode).double()
@@ -30,17 +30,6 @@ def test_gradients_of_gates_and_their_penalty_are_those_of_the_formula(
 
     X = windows(3).requires_grad_()
     assert torch.autograd.gradcheck(function, (X, *parameters), fast_mode=True)
-
-
-@pytest.mark.parametrize("sampled", [False, True])
-def test_weights_changed_between_forward_and_backward_raise(windows, sampled):
-    gate = BottleneckGate(T, F).double()
-    gate.sampled = sampled
-    Z, _, _ = gate(windows())
-    with torch.no_grad():
-        gate.gating_network.out.weight += 1
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        Z.sum().backward()
 
 
 def test_gates_depend_on_the_window_only_through_the_input_gates(windows, network_with):
@@ -103,7 +92,8 @@ def test_the_penalty_is_in_units_of_the_loss_in_training_and_0_in_prediction(win
 
 def test_a_closed_gate_reopens_if_that_lowers_the_loss(windows):
     gate = BottleneckGate(T, F).double().train()
-    gate.close_features([1])
+    with torch.no_grad():
+        gate.bias[:, 1] = -4.0  # beyond the lower bound of the logits
     X = windows()
     assert gate(X)[1][:, :, 1].mean() < 0.1 < gate(X)[1][:, :, 0].mean()
     optimizer = torch.optim.Adam(gate.parameters(), lr=0.01)

@@ -16,7 +16,7 @@ B, T, F = 5, 6, 4
 
 @pytest.mark.parametrize("logit", [-2.0, 0.0, 1.5])
 def test_gates_are_sampled_open_with_the_probability_of_the_formula(logit):
-    gates, *_ = sample(torch.full((1, 200, 200), logit, dtype=torch.float64), LOGIT_BOUND)
+    gates, _ = sample(torch.full((1, 200, 200), logit, dtype=torch.float64), LOGIT_BOUND)
     # Louizos et al. (2018), eq. 12; the standard error of the fraction is at most .0025.
     p_open = 1 / (1 + np.exp(SHIFT - logit))
     assert (gates > 0).double().mean().item() == pytest.approx(p_open, abs=0.0125)
@@ -28,7 +28,7 @@ def test_gates_are_sampled_open_with_the_probability_of_the_formula(logit):
 @pytest.mark.parametrize("logit", [-2.0, -1.5, 0.0, 1.0, 2.0])
 def test_the_median_is_that_of_sampled_gates(logit):
     logits = torch.full((1, 200, 200), logit, dtype=torch.float64)
-    gates, *_ = sample(logits, LOGIT_BOUND)
+    gates, _ = sample(logits, LOGIT_BOUND)
     # The standard error of the median is at most .006.
     assert median(logits, LOGIT_BOUND)[0, 0, 0] == pytest.approx(gates.median().item(), abs=0.03)
 

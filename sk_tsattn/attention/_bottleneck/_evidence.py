@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .._padding import zero_padding
-from ._gating_network import LOGIT_SCALE, tanh
+from ._gating_network import LOGIT_SCALE
 
 # Units of the network of each feature.
 UNITS = 16
@@ -69,8 +69,14 @@ class CellEvidence(nn.Module):
             self.neighbours = nn.Parameter(initial)
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        units = tanh(X[:, :, :, None] * self.slope + self.shift)  # (B, T, F, U)
-        evidence = torch.einsum("btfu,fu->btf", units, self.out)  # g_f: (B, T, F)
+        B, T, F = X.shape
+        # Σ v tanh(a x + b) = 2 Σ v σ(2 a x + 2 b) - Σ v. With all values of a feature in one row,
+        # the products are matrix products, several times as fast as broadcast ones.
+        series = X.permute(2, 0, 1).reshape(F, 1, B * T)
+        inputs = torch.baddbmm(2 * self.shift[:, :, None], 2 * self.slope[:, :, None], series)
+        evidence = 2 * self.out[:, None] @ inputs.sigmoid()  # (F, 1, B T)
+        evidence = evidence - self.out.sum(dim=1)[:, None, None]
+        evidence = evidence.reshape(F, B, T).permute(1, 2, 0)  # g_f: (B, T, F)
         if self.neighbours is not None:
             side = torch.sigmoid(LOGIT_SCALE * self.neighbours)  # (R, F)
             weights = torch.cat([side.flip(0), torch.ones_like(side[:1]), side])  # (2 R + 1, F)

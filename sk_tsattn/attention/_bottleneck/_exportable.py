@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from .._padding import zero_padding
 from ._gate import BottleneckGate
-from ._gating_network import LOGIT_SCALE
 from ._sensitivity import NEGLIGIBLE_CHANGE
 
 
@@ -91,16 +90,16 @@ class ExportableSensitivity(nn.Module):
         n_groups = len(self.replaced)
         input_gates = gate.input_gates()
         X = zero_padding(X, mask)
-        evidence = LOGIT_SCALE * gate.own_evidence(X, mask)
+        bias = gate.window_bias(X, mask).expand(X.shape[0], S, K)
         X = X * input_gates
-        before = gate.gates_from_logits(gate.gating_network(X, mask, gate.bias) + evidence, mask)
-        evidence = evidence[:, None].expand(-1, n_groups, -1, -1).flatten(0, 1)
+        before = gate.gates_from_logits(gate.gating_network(X, mask, bias), mask)
+        biases = bias[:, None].expand(-1, n_groups, -1, -1).flatten(0, 1)
         masks = None if mask is None else mask[:, None].expand(-1, n_groups, -1).flatten(0, 1)
         change = torch.zeros_like(before)[:, None]
         for baseline in (gate.baselines[0] * input_gates, gate.baselines[1] * input_gates):
             replaced = torch.where(self.replaced, baseline, X[:, None])  # (B, groups, T, F)
             replaced = zero_padding(replaced.flatten(0, 1), masks)
-            logits = gate.gating_network(replaced, masks, gate.bias) + evidence
+            logits = gate.gating_network(replaced, masks, biases)
             after = gate.gates_from_logits(logits, masks).reshape(-1, n_groups, S, K)
             change = torch.maximum(change, (after - before[:, None]).abs())
         return change

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
 
 from .._padding import zero_padding
 from .._uniform import override_gates
 from ._evidence import CellEvidence
 from ._gating_network import LOGIT_SCALE, GatingNetwork
-from ._hard_concrete import median, sample, sample_backward
+from ._hard_concrete import median, sample
 
 # Logits of the gates and of the input gates stay within these bounds, so that a gate that was
 # closed too early can reopen, and an open one can close.
@@ -104,32 +103,28 @@ class BottleneckGate(nn.Module):
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         X = zero_padding(X, mask)
-        evidence = self.own_evidence(X, mask)
+        bias = self.window_bias(X, mask)
         if self.training and self.sampled:
-            parameters = self.input_logits, self.bias, *self.gating_network.parameters()
-            # torch does not annotate Function.apply.
-            gates, penalty = _Sample.apply(self, X, mask, evidence, *parameters)  # type: ignore[no-untyped-call]
+            input_gates, input_penalty = sample(LOGIT_SCALE * self.input_logits, INPUT_LOGIT_BOUND)
+            logits = self.gating_network(X * input_gates, mask, bias)
+            gates, penalty = sample(logits, LOGIT_BOUND)
+            penalty = self.penalty * penalty + self.gating_penalty * input_penalty
         else:
             input_gates, penalty = self.input_gates(), X.new_zeros(X.shape[0])
             # Static gates are the same in all windows, and those of one are computed. Not in
             # prediction: an exported graph cannot branch on values.
             constant = self.training and mask is None and self.is_static()
-            first = slice(1) if constant else slice(None)
-            logits = self._logits(X[first] * input_gates, mask, evidence[first])
-            gates = self.gates_from_logits(logits, mask)
+            inputs = (X[:1] if constant else X) * input_gates
+            gates = self.gates_from_logits(self.gating_network(inputs, mask, bias), mask)
         gates = override_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, penalty
 
-    def own_evidence(self, X: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the evidence of the cells X (B, T, F) about their own gates, 0 without any.
+    def window_bias(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the bias plus the evidence of the cells X (B, T, F) about their own gates.
 
-        It has the shape (B, T, F), or (B, T, 1) and (B, 1, 1) in the modes ``"time"`` and
-        ``"feature"``.
+        It has the shape of the mode, or with evidence (B, T, F) or (B, T, 1).
         """
-        if self.evidence is None:
-            return torch.zeros_like(X[:, :1, :1])
-        evidence: Tensor = self.evidence(X, mask)
-        return evidence
+        return self.bias if self.evidence is None else self.bias + self.evidence(X, mask)
 
     def is_static(self) -> bool:
         """Return whether all windows have the same gates, except padding."""
@@ -161,14 +156,6 @@ class BottleneckGate(nn.Module):
         self.active.fill_(True)
         self.input_active.fill_(True)
         self.baselines.copy_(baselines)
-
-    @torch.no_grad()
-    def close_features(self, features: list[int]) -> None:
-        """Set the biases of some features' gates to their lower bound; training can reopen them.
-
-        ``features`` are indices into the second axis of the shape of the mode.
-        """
-        self.bias[:, features] = -LOGIT_BOUND / LOGIT_SCALE
 
     @torch.no_grad()
     def expand(self, group: Tensor) -> Tensor:
@@ -222,73 +209,24 @@ class BottleneckGate(nn.Module):
         self.input_active &= active
         self.bias.add_((before - self._mean_logits(X, mask)) / LOGIT_SCALE)
 
+    @torch.no_grad()
+    def make_static(self, X: Tensor, mask: Tensor | None = None) -> None:
+        """Make the gates the same for all windows, as open as before on average over X.
+
+        Parameters
+        ----------
+        X : Tensor of shape (B, T, F)
+        mask : Tensor of shape (B, T) or None, default=None
+        """
+        before = self._mean_logits(X, mask)
+        self.input_active.fill_(False)
+        if self.evidence is not None:
+            self.evidence.out.zero_()
+        self.bias.add_((before - self._mean_logits(X, mask)) / LOGIT_SCALE)
+
     def _mean_logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Return the mean over windows of the clipped logits of prediction."""
         X = zero_padding(X, mask)
-        logits = self._logits(X * self.input_gates(), mask, self.own_evidence(X, mask))
-        return logits.clamp(-LOGIT_BOUND, LOGIT_BOUND).mean(dim=0)
-
-    def _logits(self, gated: Tensor, mask: Tensor | None, evidence: Tensor) -> Tensor:
-        """Return the logits for gated inputs of the gating network (B, T, F) and the evidence."""
-        logits: Tensor = self.gating_network(gated, mask, self.bias)
-        return logits + LOGIT_SCALE * evidence
-
-
-class _Context(FunctionCtx):
-    """What :class:`_Sample` keeps from forward to backward."""
-
-    gate: BottleneckGate
-    penalties: tuple[float, float]
-    needs_input_grad: tuple[bool, ...]
-    saved_tensors: tuple[Tensor, ...]
-
-
-class _Sample(torch.autograd.Function):
-    """Sampled gates, of the shape of the mode, and their penalty (B,); with explicit gradients."""
-
-    @staticmethod
-    def forward(
-        ctx: _Context,
-        gate: BottleneckGate,
-        X: Tensor,
-        mask: Tensor | None,
-        evidence: Tensor,
-        input_logits: Tensor,
-        bias: Tensor,
-        *weights: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        network = gate.gating_network
-        scaled = LOGIT_SCALE * input_logits
-        input_gates, input_penalty, saved_inputs = sample(scaled, INPUT_LOGIT_BOUND)
-        gated = X * input_gates
-        layers = network.layers(gated, mask)
-        logits = network.logits(layers[-1], mask, bias).add(evidence, alpha=LOGIT_SCALE)
-        gates, penalty, saved = sample(logits, LOGIT_BOUND)
-        ctx.gate = gate
-        ctx.penalties = gate.penalty, gate.gating_penalty
-        # The weights too, so that autograd notices if they have been changed in place.
-        tensors = X, mask, input_gates, gated, *layers, *saved, *saved_inputs, *weights
-        ctx.save_for_backward(*tensors)  # type: ignore[arg-type]  # None is allowed for the mask
-        return gates, torch.add(penalty * gate.penalty, input_penalty, alpha=gate.gating_penalty)
-
-    @staticmethod
-    @once_differentiable
-    def backward(
-        ctx: _Context, grad_gates: Tensor, grad_penalty: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        X, mask, input_gates, gated, inner, pooled, outer, *rest = ctx.saved_tensors
-        saved, saved_inputs = tuple(rest[:5]), tuple(rest[5:10])
-        penalty, gating_penalty = ctx.penalties
-        grad_logits = sample_backward(saved, LOGIT_BOUND, grad_gates, grad_penalty * penalty)
-        layers = inner, pooled, outer
-        network = ctx.gate.gating_network
-        grad_gated, grad_bias, grad_weights = network.gradients(gated, mask, layers, grad_logits)
-        grad_input_logits = LOGIT_SCALE * sample_backward(
-            saved_inputs,
-            INPUT_LOGIT_BOUND,
-            (grad_gated * X).sum(dim=0),
-            grad_penalty.sum() * gating_penalty,
-        )
-        grad_X = grad_gated * input_gates if ctx.needs_input_grad[1] else None
-        grad_evidence = LOGIT_SCALE * grad_logits if ctx.needs_input_grad[3] else None
-        return None, grad_X, None, grad_evidence, grad_input_logits, grad_bias, *grad_weights
+        logits = self.gating_network(X * self.input_gates(), mask, self.window_bias(X, mask))
+        mean: Tensor = logits.clamp(-LOGIT_BOUND, LOGIT_BOUND).mean(dim=0)
+        return mean

@@ -1,18 +1,11 @@
-"""The gating network: logits of a window's gates, computed from the window; explicit gradients.
-
-The gradients are those that autograd computes. For tensors this small the overhead of autograd's
-single operations is greater than their arithmetic: without it a training step is 10 % shorter.
-"""
+"""The gating network: logits of a window's gates, computed from the window."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
 
-from .._padding import masked_mean, n_observed, zero_padding
+from .._padding import masked_mean, zero_padding
 
 # Logits are this multiple of what the weights give, so that gates move faster than other weights.
 LOGIT_SCALE = 5.0
@@ -20,8 +13,6 @@ LOGIT_SCALE = 5.0
 INPUT_SCALE = 8.0
 # Units of the first layer for each of three steps: the one before, the step itself, the next.
 UNITS_PER_STEP = 6
-# The operation that autograd calls for the derivative of tanh.
-tanh_backward = torch.ops.aten.tanh_backward.default
 
 
 class GatingNetwork(nn.Module):
@@ -76,27 +67,19 @@ class GatingNetwork(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, X: Tensor, mask: Tensor | None, bias: Tensor) -> Tensor:
-        if self.training:
-            # torch does not annotate Function.apply.
-            logits: Tensor = _Logits.apply(self, X, mask, bias, *self.parameters())  # type: ignore[no-untyped-call]
-            return logits
-        return self.logits(self.layers(X, mask)[-1], mask, bias)
-
-    def layers(self, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the inner tanh (B, T, K), its weighted sum (B, K) and the outer tanh (B, T, K)."""
         preactivation = self.preactivation(X)
-        inner = tanh(preactivation)
-        pooled = self.pooled(inner, mask)
-        return inner, pooled, self.outer(preactivation, pooled, X[:, -1])
+        pooled = self.pooled(tanh(preactivation), mask)
+        return self.logits(self.outer(preactivation, pooled, X[:, -1]), mask, bias)
 
     def preactivation(self, X: Tensor, steps: slice = slice(None)) -> Tensor:
         """Return c (B, n, K) of a slice of n steps, for inputs of all steps (B, T, F)."""
         first, last, _ = steps.indices(X.shape[1])
-        projected = X[:, max(0, first - 1) : last + 1] @ self.local.weight.T
-        preactivation = self.position[steps].expand(X.shape[0], -1, -1).clone()
-        for units, inputs in _neighbours(preactivation, projected, int(first > 0)):
-            units.add_(inputs, alpha=INPUT_SCALE)
-        return preactivation
+        # The steps and their neighbours; those before the window and after it are zero.
+        near = X[:, max(0, first - 1) : last + 1]
+        near = nn.functional.pad(near, (0, 0, int(first == 0), int(last == X.shape[1])))
+        before, itself, after = self.local(near).split(UNITS_PER_STEP, dim=2)
+        inputs = torch.cat([before[:, :-2], itself[:, 1:-1], after[:, 2:]], dim=2)
+        return self.position[steps] + INPUT_SCALE * inputs
 
     def pooled(self, inner: Tensor, mask: Tensor | None, steps: slice = slice(None)) -> Tensor:
         """Sum the inner tanh times p over a slice of the steps: (B, K)."""
@@ -105,105 +88,17 @@ class GatingNetwork(nn.Module):
 
     def outer(self, preactivation: Tensor, pooled: Tensor, newest: Tensor) -> Tensor:
         """Return the outer tanh (B, T, K), from c, the pooled inner tanh and the newest step."""
-        context = pooled @ self.context.weight.T  # (B, K)
-        context = context.add(newest @ self.newest.weight.T, alpha=INPUT_SCALE)
+        context = self.context(pooled) + INPUT_SCALE * self.newest(newest)  # (B, K)
         return tanh(preactivation + context[:, None])
 
     def logits(self, outer: Tensor, mask: Tensor | None, bias: Tensor) -> Tensor:
         """Return the logits for the outer tanh."""
         if not self.over_time:
             outer = masked_mean(outer, mask)  # (B, 1, K)
-        return (outer @ self.out.weight.T).add_(bias).mul_(LOGIT_SCALE)
-
-    def gradients(
-        self,
-        X: Tensor,
-        mask: Tensor | None,
-        layers: tuple[Tensor, Tensor, Tensor],
-        grad_logits: Tensor,
-    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        """Return the gradients of X, of the bias, and of all parameters in their order."""
-        inner, pooled, outer = layers
-        grad = LOGIT_SCALE * grad_logits
-        if self.over_time:
-            grad_out = _outer_products(grad, outer)
-            grad_outer = grad @ self.out.weight
-        else:
-            grad_out = _outer_products(grad, masked_mean(outer, mask))
-            grad_mean = (grad @ self.out.weight) / n_observed(X, mask)
-            grad_outer = zero_padding(grad_mean.expand_as(outer), mask)
-        grad_preactivation: Tensor = tanh_backward(grad_outer, outer)
-        grad_sum = grad_preactivation.sum(dim=1)  # (B, K)
-        grad_context = grad_sum.T @ pooled
-        grad_pooled = (grad_sum @ self.context.weight)[:, None]
-        grad_sum *= INPUT_SCALE
-        grad_newest = grad_sum.T @ X[:, -1]
-        grad_newest_step = grad_sum @ self.newest.weight
-        grad_pool = zero_padding(grad_pooled * inner, mask).sum(dim=0)
-        grad_preactivation += tanh_backward(zero_padding(grad_pooled * self.pool, mask), inner)
-        grad_projected = torch.zeros_like(grad_preactivation)
-        for grad_units, grad_inputs in _neighbours(grad_preactivation, grad_projected, 0):
-            grad_inputs.add_(grad_units, alpha=INPUT_SCALE)
-        grad_X = grad_projected @ self.local.weight
-        grad_X[:, -1] += grad_newest_step
-        grad_position = grad_preactivation.sum(dim=0)
-        grad_local = _outer_products(grad_projected, X)
-        grad_weights = grad_position, grad_pool, grad_local, grad_newest, grad_context, grad_out
-        return grad_X, grad.sum(dim=0), grad_weights
-
-
-class _Context(FunctionCtx):
-    """What :class:`_Logits` keeps from forward to backward."""
-
-    network: GatingNetwork
-    saved_tensors: tuple[Tensor, ...]
-
-
-class _Logits(torch.autograd.Function):
-    """The logits of a gating network, with their explicit gradients."""
-
-    @staticmethod
-    def forward(
-        ctx: _Context,
-        network: GatingNetwork,
-        X: Tensor,
-        mask: Tensor | None,
-        bias: Tensor,
-        *weights: Tensor,
-    ) -> Tensor:
-        layers = network.layers(X, mask)
-        ctx.network = network
-        # The weights too, so that autograd notices if they have been changed in place.
-        ctx.save_for_backward(X, mask, *layers, *weights)  # type: ignore[arg-type]  # mask: None is allowed
-        return network.logits(layers[-1], mask, bias)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: _Context, grad_logits: Tensor) -> tuple[Tensor | None, ...]:
-        X, mask, inner, pooled, outer, *_ = ctx.saved_tensors
-        layers = inner, pooled, outer
-        grad_X, grad_bias, grad_weights = ctx.network.gradients(X, mask, layers, grad_logits)
-        return None, grad_X, None, grad_bias, *grad_weights
+        logits: Tensor = LOGIT_SCALE * (self.out(outer) + bias)
+        return logits
 
 
 def tanh(x: Tensor) -> Tensor:
     """Return tanh(x), by a sigmoid; on some CPUs ``torch.tanh`` takes several times as long."""
     return (2 * x).sigmoid_().mul(2).sub_(1)
-
-
-def _outer_products(left: Tensor, right: Tensor) -> Tensor:
-    """Sum the outer products of (B, T, K) and (B, T, F) over B and T: (K, F)."""
-    return left.flatten(0, 1).T @ right.flatten(0, 1)
-
-
-def _neighbours(units: Tensor, projected: Tensor, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pair the units of steps (B, n, K) with the projections that they see, as views.
-
-    A third of the units sees the step before, a third the step itself, and a third the next. The
-    first step of ``units`` is step ``start`` of ``projected``.
-    """
-    n_steps, n_projected = units.shape[1], projected.shape[1]
-    for k in range(3):
-        shift, of_step = start + k - 1, slice(k * UNITS_PER_STEP, (k + 1) * UNITS_PER_STEP)
-        first, last = max(0, -shift), min(n_steps, n_projected - shift)
-        yield units[:, first:last, of_step], projected[:, first + shift : last + shift, of_step]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .._padding import zero_padding
 from ._gate import BottleneckGate
-from ._gating_network import LOGIT_SCALE, tanh
+from ._gating_network import tanh
 
 # Smaller changes of a gate count as none.
 NEGLIGIBLE_CHANGE = 0.03
@@ -48,9 +48,9 @@ def gate_sensitivity(gate: BottleneckGate, X: Tensor, mask: Tensor | None = None
     T, F = gate.input_logits.shape
     input_gates = gate.input_gates()
     X = zero_padding(X, mask)
-    evidence = gate.own_evidence(X, mask)
+    bias = gate.window_bias(X, mask)
     X, baselines = X * input_gates, gate.baselines[:, None] * input_gates
-    occlusion = _Occlusion(gate, X, evidence, mask)
+    occlusion = _Occlusion(gate, X, bias, mask)
     sensitivity = torch.zeros_like(occlusion.gates)
     n_steps, n_features = sensitivity.shape[1:]
     features = [slice(None)] if n_features == 1 else [slice(f, f + 1) for f in range(F)]
@@ -88,20 +88,18 @@ class _Occlusion:
     gate : BottleneckGate
     X : Tensor of shape (B, T, F)
         The gated inputs of the gating network.
-    evidence : Tensor of shape (B, T, F), (B, T, 1) or (B, 1, 1)
-        The evidence of the cells about their own gates, which is not replaced.
+    bias : Tensor of shape (B, T, F), (B, T, 1), (T, F), (T, 1) or (1, F)
+        The bias of the gates with the evidence of their own cells, which is not replaced.
     mask : Tensor of shape (B, T) or None
     """
 
-    def __init__(
-        self, gate: BottleneckGate, X: Tensor, evidence: Tensor, mask: Tensor | None
-    ) -> None:
+    def __init__(self, gate: BottleneckGate, X: Tensor, bias: Tensor, mask: Tensor | None) -> None:
         self.gate, self.X, self.mask = gate, X, mask
-        self.evidence = LOGIT_SCALE * evidence
+        self.bias = bias.expand(len(X), *gate.active.shape)
         network = gate.gating_network
         self.preactivation = network.preactivation(X)
         self.pooled = network.pooled(tanh(self.preactivation), mask)
-        self.gates = self._gates(self.preactivation, self.pooled, X[:, -1], self.evidence, mask)
+        self.gates = self._gates(self.preactivation, self.pooled, X[:, -1], self.bias, mask)
 
     def change(self, windows: Tensor, steps: slice, feature: slice, values: Tensor) -> Tensor:
         """Return the greatest change of each gate when cells are replaced by any of the values.
@@ -120,8 +118,8 @@ class _Occlusion:
             X = zero_padding(X, mask)
             preactivation[:, near] = changed = network.preactivation(X, near)
             pooled = elsewhere + network.pooled(tanh(changed), mask, near)
-            evidence = self.evidence[windows]
-            replaced = self._gates(preactivation, pooled, X[:, -1], evidence, mask)
+            bias = self.bias[windows]
+            replaced = self._gates(preactivation, pooled, X[:, -1], bias, mask)
             change = torch.maximum(change, (replaced - gates).abs())
         return change
 
@@ -130,10 +128,10 @@ class _Occlusion:
         preactivation: Tensor,
         pooled: Tensor,
         newest: Tensor,
-        evidence: Tensor,
+        bias: Tensor,
         mask: Tensor | None,
     ) -> Tensor:
         network = self.gate.gating_network
         outer = network.outer(preactivation, pooled, newest)
-        logits = network.logits(outer, mask, self.gate.bias) + evidence
+        logits = network.logits(outer, mask, bias)
         return self.gate.gates_from_logits(logits, mask)
