@@ -123,7 +123,9 @@ class QuantileLoss(nn.Module):
         return best.flatten()
 
     def _by_target(self, outputs: Tensor) -> Tensor:
-        return outputs.unflatten(1, (-1, len(self.quantiles)))  # (B, O, Q)
+        shape = (-1, len(self.quantiles))
+        by_target: Tensor = outputs.unflatten(1, shape)  # type: ignore[no-untyped-call] # torch's
+        return by_target  # (B, O, Q)
 
     def _pinball(self, predicted: Tensor, y: Tensor) -> Tensor:
         levels = predicted.new_tensor(self.quantiles)
