@@ -67,6 +67,11 @@ def close_gates(net: NeuralNet, windows: WindowDataset, name: str, kept: Tensor)
         gate.restrict_inputs(kept, **evenly_spaced(windows, INFERENCE_BATCH))
 
 
+def make_static(net: NeuralNet, windows: WindowDataset) -> None:
+    """Make the gates the same for all windows."""
+    net.module_.gate.make_static(**evenly_spaced(windows, INFERENCE_BATCH))
+
+
 @torch.no_grad()
 def evaluate_null_model(
     net: NeuralNet, training: WindowDataset, windows: WindowDataset

@@ -19,6 +19,7 @@ from ._evaluation import (
     evaluate_null_model,
     feature_quartiles,
     gate_usage,
+    make_static,
 )
 from ._inference import flatten_recurrent_weights
 from ._interchange import find_interchangeable
@@ -214,6 +215,7 @@ def _make_path(
         evaluate=lambda: evaluate(net, seen),
         gate_usage=lambda: gate_usage(net, seen),
         close_gates=lambda name, kept: close_gates(net, seen, name, kept),
+        make_static=lambda: make_static(net, seen),
         find_interchangeable=lambda: find_interchangeable(net, training, seen),
         reset_optimizer=net.optimizer_.state.clear,
     )

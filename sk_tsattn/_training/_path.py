@@ -47,6 +47,9 @@ REFIT_FRACTION, REFIT_STEP_SIZE = 0.5, 0.5
 GROUP_STEP_SIZE, GROUP_ERRORS = 0.1, 2
 # Static gates may lose this fraction of the improvement over the null model to be expanded.
 STATIC_LOSS = 0.25
+# Static gates may be denser than those that depend on the window by this factor, other changes
+# that close gates by the second one.
+STATIC_DENSIFICATION, DENSIFICATION = 2.0, 1.02
 
 Steps = Generator[None, None, None]
 
@@ -94,7 +97,7 @@ class PenaltyPath:
         Of a constant prediction.
     evaluate : callable
         Returns an :class:`.Evaluation` on the validation set, or else on the training set.
-    gate_usage, close_gates : callable
+    gate_usage, close_gates, make_static : callable
         The functions of :mod:`._evaluation`, without their first two arguments.
     find_interchangeable : callable
         Returns a group of gates, and evaluations with their inputs exchanged.
@@ -133,6 +136,7 @@ class PenaltyPath:
         evaluate: Callable[[], Evaluation],
         gate_usage: Callable[[], dict[str, Tensor]],
         close_gates: Callable[[str, Tensor], None],
+        make_static: Callable[[], None],
         find_interchangeable: Callable[[], tuple[Tensor, Iterator[Evaluation]]],
         reset_optimizer: Callable[[], None],
     ) -> None:
@@ -145,6 +149,7 @@ class PenaltyPath:
         self.evaluate_weights = evaluate
         self.gate_usage = gate_usage
         self.close_gates = close_gates
+        self.make_static = make_static
         self.find_interchangeable = find_interchangeable
         self.reset_optimizer = reset_optimizer
         longest = max(1, int(MAX_EVALUATION_FRACTION * n_steps))
@@ -327,13 +332,11 @@ class PenaltyPath:
         inputs of its group are not interchangeable, the same is tried from the warm-up.
         """
         selected, gate, found = self.incumbent, self.gate, list[Tensor]()
-        if gate.evidence is not None:  # the cells that are open differ between windows
-            return False
         for start in (selected, self.candidates[0]):
             self._restore(start)
             room = STATIC_LOSS * max(0.0, self.null.loss - start.loss)
-            none = gate.input_active & False
-            if not self._try_closing("input_active", none, start.loss + room, 2.0):
+            max_loss = start.loss + max(room, NEGLIGIBLE * self.null.loss)
+            if not self._try(self.make_static, max_loss, STATIC_DENSIFICATION):
                 continue
             group, exchanges = self.find_interchangeable()
             found.append(group)
@@ -398,21 +401,25 @@ class PenaltyPath:
         self.incumbent = evaluation
         self.network.load_state_dict(evaluation.state)
 
-    def _try_closing(
-        self, name: str, kept: Tensor, max_loss: float, max_densification: float = 1.0
+    def _try_closing(self, name: str, kept: Tensor, max_loss: float) -> bool:
+        """Close permanently what is not kept, if the loss is then at most ``max_loss``."""
+        if not (getattr(self.gate, name) & ~kept).any():
+            return True
+        return self._try(lambda: self.close_gates(name, kept), max_loss)
+
+    def _try(
+        self, change: Callable[[], None], max_loss: float, max_densification: float = DENSIFICATION
     ) -> bool:
-        """Close permanently what is not kept, if the loss is then at most ``max_loss``.
+        """Change the incumbent, if its loss is then at most ``max_loss``; return whether it is.
 
         Closed inputs of the gating network may open gates: the density may increase by the factor
         ``max_densification``. Not all gates are closed.
         """
-        if not (getattr(self.gate, name) & ~kept).any():
-            return True
         before = self.incumbent
-        self.close_gates(name, kept)
+        change()
         candidate = self._evaluate()
         candidate.step, candidate.epoch = before.step, before.epoch
-        is_denser = candidate.density > 1.02 * max_densification * before.density
+        is_denser = candidate.density > max_densification * before.density
         if candidate.loss > max_loss or is_denser or candidate.density == 0:
             self._restore(before)
             return False

@@ -16,7 +16,7 @@ def one_open_cell():
     return logits
 
 
-def test_a_closed_cell_has_no_influence_and_no_attention(windows, network_with):
+def test_a_closed_cell_has_no_influence_and_negligible_attention(windows, network_with):
     network, X = network_with(logits=one_open_cell()), windows()
     prediction, weights = network.attend(X)
     other = torch.randn_like(X)
@@ -26,8 +26,9 @@ def test_a_closed_cell_has_no_influence_and_no_attention(windows, network_with):
     assert not torch.allclose(network(other), prediction)
     expected = torch.zeros(B, T, F).double()
     expected[:, 2, 1] = 1
-    torch.testing.assert_close(weights["cell"], expected, rtol=0, atol=0)
     torch.testing.assert_close(weights["gate"], expected, rtol=0, atol=0)
+    # Closed gates are ranked by less than 1e-6.
+    torch.testing.assert_close(weights["cell"], expected, rtol=0, atol=1e-6)
 
 
 @every_mode

@@ -74,7 +74,7 @@ class CellEvidence(nn.Module):
         # the products are matrix products, several times as fast as broadcast ones.
         series = X.permute(2, 0, 1).reshape(F, 1, B * T)
         inputs = torch.baddbmm(2 * self.shift[:, :, None], 2 * self.slope[:, :, None], series)
-        evidence = 2 * self.out[:, None] @ inputs.sigmoid()  # (F, 1, B T)
+        evidence = 2 * self.out[:, None] @ inputs.sigmoid_()  # (F, 1, B T)
         evidence = evidence - self.out.sum(dim=1)[:, None, None]
         evidence = evidence.reshape(F, B, T).permute(1, 2, 0)  # g_f: (B, T, F)
         if self.neighbours is not None:

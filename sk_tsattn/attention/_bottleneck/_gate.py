@@ -42,7 +42,7 @@ class BottleneckGate(nn.Module):
     attention_mode : {"time", "feature", "both"}, default="both"
         One gate for each step, for each feature, or for each cell. The gates then have the shape
         (T, 1), (1, F) or (T, F), the shape of the mode.
-    cell_evidence : bool, default=False
+    cell_evidence : bool, default=True
         Whether logits depend on :class:`CellEvidence`. No effect in mode ``"feature"``.
 
     Attributes
@@ -83,7 +83,7 @@ class BottleneckGate(nn.Module):
         n_features: int,
         *,
         attention_mode: str = "both",
-        cell_evidence: bool = False,
+        cell_evidence: bool = True,
     ) -> None:
         super().__init__()
         T, F = n_timesteps, n_features
@@ -118,6 +118,12 @@ class BottleneckGate(nn.Module):
             gates = self.gates_from_logits(self.gating_network(inputs, mask, bias), mask)
         gates = override_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, penalty
+
+    def openness(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return how nearly each gate that is not pruned is open: σ(logit), of its own shape."""
+        X = zero_padding(X, mask)
+        logits = self.gating_network(X * self.input_gates(), mask, self.window_bias(X, mask))
+        return zero_padding(torch.sigmoid(logits) * self.active, mask)
 
     def window_bias(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Return the bias plus the evidence of the cells X (B, T, F) about their own gates.

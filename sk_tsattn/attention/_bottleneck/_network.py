@@ -13,6 +13,8 @@ from .._uniform import override_gates
 from ._gate import BottleneckGate
 from ._sensitivity import gate_sensitivity
 
+# The relevance of a gate that evidence of its cell can open, but did not, is at most this.
+CLOSED_RELEVANCE = 1e-6
 # A step of the optimizer changes a slow skip connection of more inputs than these as much as one
 # of so many.
 SKIP_INPUTS = 20
@@ -47,10 +49,11 @@ class BottleneckLSTM(nn.Module):
         What is gated: steps, features or cells.
     hidden_size, num_layers, dropout, position_embedding
         See :class:`WindowLSTM`; dropout acts before the linear head too.
-    cell_evidence : bool, default=False
+    cell_evidence : bool, default=True
         Let each gate depend on its own cell at no penalty (:class:`CellEvidence`). It finds events
-        that may happen at any step. For relevant cells at fixed or marked places it has no
-        benefit, a fit takes up to twice as long, and interchangeable inputs are not found.
+        that may happen at any step. Among closed gates, attention then ranks those that are nearly
+        open above the others, by weights of at most 1e-6 before normalisation. False saves a third
+        of the time of a fit, where relevant cells are at fixed or marked places.
 
     **Shape**: (B, T, F), mask (B, T) or None → (B, O); in training also the penalty (B,).
 
@@ -84,7 +87,7 @@ class BottleneckLSTM(nn.Module):
         num_layers: int = 1,
         dropout: float = 0.0,
         position_embedding: bool = True,
-        cell_evidence: bool = False,
+        cell_evidence: bool = True,
     ) -> None:
         super().__init__()
         self.attention_mode = attention_mode
@@ -119,7 +122,10 @@ class BottleneckLSTM(nn.Module):
         """
         prediction, gates = self.predict_with_gates(X, mask)
         sensitivity = self.sensitivity(self.gate, X, mask)
-        relevance = override_gates(torch.maximum(gates, sensitivity), mask)
+        relevance = torch.maximum(gates, sensitivity)
+        if self.gate.evidence is not None:
+            relevance = relevance + CLOSED_RELEVANCE * self.gate.openness(X, mask)
+        relevance = override_gates(relevance, mask)
         weights = attention_of_mode(cell_attention(relevance, mask), self.attention_mode)
         # All cells of a step, or of a feature, have the same gate, except padding.
         if self.attention_mode == "time":
