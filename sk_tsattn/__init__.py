@@ -13,7 +13,7 @@ from ._plot._importance_display import ImportanceDisplay
 from ._plot._loss_curve_display import LossCurveDisplay
 from ._plot._path_display import PathDisplay
 from ._regressor import AttentionLSTMRegressor
-from ._version import __version__
+from ._version import __version__ as __version__
 
 __all__ = [
     "AttentionDisplay",
