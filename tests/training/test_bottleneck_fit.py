@@ -5,8 +5,9 @@ import pytest
 from sklearn.metrics import mean_squared_error
 
 from sk_tsattn import AttentionLSTMRegressor
-from sk_tsattn._training._penalty import penalty_range
-from sk_tsattn._training._schedule import Schedule
+from sk_tsattn._training import _path
+from sk_tsattn._training._path import PHASES, PenaltyPath
+from sk_tsattn._training._selection import lowest_penalty
 from sk_tsattn.datasets import make_fixed_cells, make_marked_cell, make_switch
 
 rng = np.random.default_rng(0)
@@ -127,8 +128,7 @@ def test_history_has_the_phase_and_the_penalty_of_every_epoch():
     model, _, _, _ = fitted()
     history = model.history_
     phases = list(history.phase.unique())
-    assert phases == ["warm-up", "penalty ramp", "path", "refit", "pruning"][: len(phases)]
-    assert len(phases) >= 4
+    assert phases == list(PHASES[:3])
     assert (history.penalty[history.phase == "warm-up"] == 0).all()
     assert (history.penalty[history.phase == "path"] > 0).all()
     plain = AttentionLSTMRegressor(attention_mode=None, max_epochs=2).fit(
@@ -139,33 +139,25 @@ def test_history_has_the_phase_and_the_penalty_of_every_epoch():
 
 def test_the_weights_are_those_of_the_incumbent(monkeypatch):
     X, y, _ = make_fixed_cells(800, n_timesteps=8, n_features=4, random_state=0)
-    evaluations, best = {}, []
+    paths = []
 
-    def record(schedule, step, evaluate=Schedule.evaluate):
-        evaluation = evaluate(schedule, step)
-        if step == schedule.step:  # not of restored weights
-            evaluations.setdefault(schedule.phase, []).append(evaluation)
-        return evaluation
+    def finish(path, finish=PenaltyPath.finish):
+        paths.append(path)
+        finish(path)
 
-    def finish(schedule, finish=Schedule.finish):
-        best.append(schedule.incumbent)
-        finish(schedule)
-
-    monkeypatch.setattr(Schedule, "evaluate", record)
-    monkeypatch.setattr(Schedule, "finish", finish)
+    monkeypatch.setattr(PenaltyPath, "finish", finish)
+    monkeypatch.setattr(_path, "AVERAGE_STEPS", 1)
     # One batch an epoch: an evaluation is then at the end of an epoch, whose loss is recorded.
     model = AttentionLSTMRegressor(hidden_size=16, random_state=0, batch_size=600)
     model.fit(X[:600], y[:600], X_val=X[600:], y_val=y[600:])
+    incumbent = paths[0].incumbent
     error = mean_squared_error(y[600:], model.predict(X[600:])) / y[:600].var()
-    assert error == pytest.approx(best[0].loss, rel=1e-3)
-    assert model.n_iter_ == best[0].epoch
-    # After the last evaluation of a phase, weights may be restored before the loss is recorded.
-    for phase in ("warm-up", "penalty ramp", "path"):
-        last = evaluations[phase][-1].step
-        others = [evaluation for evaluation in evaluations[phase] if evaluation.step < last]
-        assert len(others) > 3
-        recorded = model.history_.valid_loss[[evaluation.epoch - 1 for evaluation in others]]
-        np.testing.assert_allclose(recorded, [other.loss for other in others], rtol=1e-3)
+    assert error == pytest.approx(incumbent.loss, rel=1e-3)
+    assert model.n_iter_ == incumbent.epoch
+    candidates = paths[0].candidates[:-1]  # after the last one, weights are restored
+    assert len(candidates) > 5
+    recorded = model.history_.valid_loss[[candidate.epoch - 1 for candidate in candidates]]
+    np.testing.assert_allclose(recorded, [other.loss for other in candidates], rtol=1e-3)
 
 
 def test_a_greater_tolerance_never_yields_denser_gates():
@@ -178,15 +170,15 @@ def test_a_greater_tolerance_never_yields_denser_gates():
 
 
 def test_a_weight_of_k_equals_k_copies_in_distribution():
-    X = np.random.default_rng(0).normal(size=(40, 3, 2))  # independent of the tests before
-    weight = np.repeat([1, 3], 20)
-    y = np.where(
-        weight == 1, X[:, 1, 0], -X[:, 1, 0]
-    )  # the weights decide which of the two is fitted
+    n_windows, n_seeds = 100, 16  # of fewer windows, all gates are closed
+    X = np.random.default_rng(0).normal(size=(n_windows, 3, 2))  # independent of the tests before
+    weight = np.repeat([1, 3], n_windows // 2)
+    # The weights decide which of the two is fitted.
+    y = np.where(weight == 1, X[:, 1, 0], -X[:, 1, 0])
     predictions = {"weighted": [], "copied": [], "unweighted": []}
-    for seed in range(32):
+    for seed in range(n_seeds):
         model = AttentionLSTMRegressor(
-            hidden_size=4, max_epochs=30, lr=0.02, batch_size=200, random_state=seed
+            hidden_size=4, max_epochs=30, lr=0.02, batch_size=500, random_state=seed
         )
         predictions["weighted"].append(model.fit(X, y, sample_weight=weight).predict(X))
         copied = model.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
@@ -194,7 +186,7 @@ def test_a_weight_of_k_equals_k_copies_in_distribution():
         predictions["unweighted"].append(model.fit(X, y).predict(X))
     means = {name: np.mean(p, axis=0) for name, p in predictions.items()}
     difference = np.array(predictions["weighted"]) - predictions["copied"]
-    error = difference.std(axis=0, ddof=1) / np.sqrt(32)  # of the mean
+    error = difference.std(axis=0, ddof=1) / np.sqrt(n_seeds)  # of the mean
     z = (means["weighted"] - means["copied"]) / error
     assert np.sqrt((z**2).mean()) < 2.5
     # The test has power: without the weights the predictions differ.
@@ -210,7 +202,7 @@ def test_partial_fit_samples_gates_at_the_lowest_penalty_and_learns():
     for _ in range(60):
         model.partial_fit(X, y)
     assert model.score(X, y) > 0.8
-    assert model.net_.module_.gate.penalty == penalty_range(600, validated=False)[0]
+    assert model.net_.module_.gate.penalty == lowest_penalty(600, 32)
     assert "phase" not in model.history_
 
 
