@@ -51,7 +51,7 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     attention_params : dict or None, default=None
         Options of the mechanism. For ``"bottleneck"``: ``{"tolerance": 0.01}``, the relative
         increase of the validation loss accepted in exchange for sparser attention, with
-        interchangeable inputs receiving equal attention; and ``{"cell_evidence": False}``. True
+        interchangeable inputs receiving equal attention; and ``{"cell_evidence": True}``, which
         finds events that may happen at any step of a window. For the others, such as
         ``{"score": "dot"}`` for ``"luong"``: see the classes in :mod:`sk_tsattn.attention`.
 
