@@ -147,11 +147,9 @@ def fractions(importance):
     return np.divide(importance, total, out=uniform, where=total > 0)
 
 
-def fit(attention, mode, X, y, seed, max_epochs, attention_params=None):
+def fit(attention, mode, X, y, seed, max_epochs):
     """Return an estimator fitted with its other defaults, and the CPU seconds of the fit."""
     options = {} if attention == PLAIN else {"attention": attention}
-    if attention_params is not None:
-        options["attention_params"] = attention_params
     if max_epochs is not None:
         options["max_epochs"] = max_epochs
     model = AttentionLSTMRegressor(attention_mode=mode, random_state=seed, **options)

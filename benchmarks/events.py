@@ -3,8 +3,7 @@
 Tasks with known driving cells at random places: those of TimeX (Queen et al., NeurIPS 2023) and
 TimeX++ (Liu et al., ICML 2024), whose classes are fitted as one column each, and the height of a
 bump (``make_event``), without noise and with noise of the target's own variance. The default
-mechanism, the same with evidence of cells about their own gates, and RETAIN are fitted with the
-estimator's other defaults. So is the plain LSTM of the same size (``attention_mode=None``), which
+mechanism and RETAIN are fitted with the estimator's other defaults. So is the plain LSTM of the same size (``attention_mode=None``), which
 is explained post hoc. Prints a row for each task and method: medians over seeds, which each run
 samples anew unless ``--seed`` is given. A seed determines the data and the initial weights.
 
@@ -67,8 +66,6 @@ TASKS = {
     "event": Task(make_event, {**BUMPS, "noise": 0.0}, 0.95),
     "event-noise": Task(make_event, {**BUMPS, "noise": 1.0}, 0.8),
 }
-# The default mechanism with the option that is made for events.
-EVIDENCE = "bottleneck, cell evidence"
 LEAST_MASS = 0.9
 SCORE_TOLERANCE = 0.01  # below the plain LSTM
 MOST_FITS = 4  # CPU time, in fits of the plain LSTM
@@ -128,10 +125,7 @@ def run(name, seed, options):
         yield {**record, "seconds": seconds, **attention_scores(fractions(importance), drivers)}
 
     for attention in options.attention:
-        name, params = attention, None
-        if attention == EVIDENCE:
-            name, params = "bottleneck", {"cell_evidence": True}
-        model, seconds = fit(name, "both", X, y, seed, options.max_epochs, params)
+        model, seconds = fit(attention, "both", X, y, seed, options.max_epochs)
         weights = model.attention_weights(X_test)
         gates = weights.get("gate")
         yield {
@@ -165,13 +159,13 @@ def row(records):
     return "| " + " | ".join([first["task"], first["attention"], first["mode"], *cells]) + " |"
 
 
-def thresholds(name, groups, attention):
-    """Compare a mechanism with the acceptance thresholds.
+def thresholds(name, groups, default):
+    """Compare the default mechanism with the acceptance thresholds.
 
     Yields ``(threshold, median, worst, passed)``. The threshold applies to the median over seeds;
     ``worst`` is the worst seed. ``groups`` is ``{(attention, mode): records}``.
     """
-    own = groups[attention, "both"]
+    own = groups[default, "both"]
     plain = median(values_of(groups[PLAIN, "-"], "score"))
     for score, least, threshold in (
         ("AUPRC", TASKS[name].least_auprc, f">= {TASKS[name].least_auprc}"),
@@ -197,8 +191,7 @@ def parse(arguments):
     add("--tasks", nargs="+", default=list(TASKS), metavar="NAME", choices=TASKS,
         help=f"any of {', '.join(TASKS)} (default: all)")  # fmt: skip
     with_cells = [name for name, modes in ATTENTION_MECHANISMS.items() if "both" in modes]
-    choices = [*with_cells, EVIDENCE]
-    add("--attention", nargs="*", default=[default, EVIDENCE, "retain"], choices=choices)
+    add("--attention", nargs="*", default=[default, "retain"], choices=with_cells)
     available = EXPLANATIONS if find_spec("captum") else []
     add("--post-hoc", nargs="*", default=available, choices=available)
     add_common_options(parser, n_samples=5000, n_test=1000)
@@ -225,9 +218,8 @@ def main(arguments=None):
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header), flush=True)
     results = run_all(run, row, options, seeds)
-    for attention in (default, EVIDENCE):
-        if options.check and attention in options.attention:
-            print_thresholds(results, attention, thresholds)
+    if options.check and default in options.attention:
+        print_thresholds(results, default, thresholds)
 
 
 if __name__ == "__main__":
