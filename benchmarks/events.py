@@ -3,9 +3,10 @@
 Tasks with known driving cells at random places: those of TimeX (Queen et al., NeurIPS 2023) and
 TimeX++ (Liu et al., ICML 2024), whose classes are fitted as one column each, and the height of a
 bump (``make_event``), without noise and with noise of the target's own variance. The default
-mechanism and RETAIN are fitted with the estimator's other defaults. So is the plain LSTM of the same size (``attention_mode=None``), which
-is explained post hoc. Prints a row for each task and method: medians over seeds, which each run
-samples anew unless ``--seed`` is given. A seed determines the data and the initial weights.
+mechanism and RETAIN are fitted with the estimator's other defaults. So is the plain LSTM of the
+same size (``attention_mode=None``), which is explained post hoc. Prints a row for each task and
+method: medians over seeds, which each run samples anew unless ``--seed`` is given. A seed
+determines the data and the initial weights.
 
     python benchmarks/events.py --check --jobs 2          # all tasks: hours
     python benchmarks/events.py --tasks FreqShapes event --attention dense imv
