@@ -4,8 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sk_tsattn._training._path import REFIT_STEP_SIZE, STATIC_LOSS
+from sk_tsattn._training._path import PHASES, REFIT_STEP_SIZE, STATIC_LOSS
 from sk_tsattn._training._selection import NEGLIGIBLE, lowest_penalty
 
 GROUP = [True, True, False, False]
@@ -42,6 +44,39 @@ def phases_of(taken):
 
 
 # ------------------------------------------------------------------------------ the stages
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(1, 10),
+    st.integers(1, 10**6),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_a_path_never_exceeds_its_steps_whatever_the_losses(
+    run, n_epochs, n_batches, n_samples, validated, has_inputs, seed
+):
+    numbers = np.random.default_rng(seed)
+    path, taken = run(
+        lambda weights: (numbers.uniform(0.1, 1), numbers.uniform(), numbers.uniform(0, 0.1)),
+        n_epochs=n_epochs,
+        n_batches=n_batches,
+        n_samples=n_samples,
+        validated=validated,
+        has_inputs=has_inputs,
+        usage=lambda weights: numbers.uniform(size=4).tolist(),
+        group=lambda weights: GROUP if seed % 2 else [False] * 4,
+    )
+    assert len(taken) <= n_epochs * n_batches
+    assert len(taken) % n_batches == 0
+    assert all(step.penalty >= 0 for step in taken)
+    assert all(0 < step.size <= 1 for step in taken)
+    stages = [min(PHASES.index(step.phase), PHASES.index("refit")) for step in taken]
+    assert stages == sorted(stages)  # a refit may follow a group expansion
+    assert path.gate.sampled
+    assert path.gate.bias.requires_grad
+    assert sum(row["selected"] for row in path.table()) <= 1
 
 
 def test_the_stages_are_in_order_and_the_last_weights_are_refit(run):
