@@ -22,6 +22,9 @@ from ._selection import NEGLIGIBLE, Evaluation, mean_evaluation
 EXCHANGE_LOSS, EXCHANGE_ERRORS = 0.15, 2
 # An input is similar if its mean absolute correlation is at least this fraction of the greatest.
 SIMILARITY = 0.8
+# Within a group the mean absolute correlation must be at least this. Copies have more, events at
+# several steps less.
+MIN_SIMILARITY = 0.3
 # Standard errors by which the greatest must exceed what independent inputs would have.
 CHANCE_ERRORS = 4
 # The number of exchanges that are evaluated, at most.
@@ -69,6 +72,9 @@ def find_interchangeable(
     n_open = int((in_group & is_open).sum())
     is_expanded = bool((gates == in_group).all())
     if n_open < 2 or is_expanded:
+        return none
+    within = correlation[in_group][:, in_group[is_open]].abs()
+    if (within.sum() - n_open) / (within.numel() - n_open) < MIN_SIMILARITY:
         return none
     members = torch.cat([(in_group & which).nonzero()[:, 0] for which in (is_open, ~is_open)])
     signs = correlation[members][:, in_group[is_open]].sign()

@@ -64,7 +64,7 @@ class PenaltyPath:
 
     1. *Warm-up*: sampled gates without a penalty are trained until the validation loss stalls.
     2. *Path*: from the best evaluation on, an L0 penalty grows geometrically until all gates are
-       closed. While the loss is falling, it stays. Each evaluation of the averaged weights is a
+       closed or it is as high as the loss. While the loss is falling, it stays. Each evaluation of the averaged weights is a
        candidate. (A warm-started path from dense to sparse, as in Lemhadri, Ruan, Abraham and
        Tibshirani, "LassoNet", JMLR 2021, algorithm 1.)
     3. *Selection*: the sparsest candidate that is not significantly worse than the best one; or
@@ -252,8 +252,8 @@ class PenaltyPath:
         penalty, is_falling = self.low_penalty, False
         self.candidates = [self.incumbent]
         end = self.step + n_max
-        while self.step + n_next <= end:
-            rise = 1.0 if is_falling else factor
+        while self.step + n_next <= end and penalty < MAX_PENALTY:
+            rise = 1.0 if is_falling else min(factor, MAX_PENALTY / penalty)
             yield from self._run(n_next, partial(_geometric, penalty, rise))
             penalty *= rise
             last, candidate = self.candidates[-1], self._evaluate()
@@ -351,7 +351,7 @@ class PenaltyPath:
             self._restore(selected)
             return False
         self.network.expand(group)
-        self.incumbent = self._evaluate()
+        self.incumbent = self._evaluate(self.incumbent)
         self._close_others(group)
         yield from self._refit(n_steps, "group expansion", GROUP_STEP_SIZE, train_gates=False)
         self._close_others(group)
@@ -386,13 +386,17 @@ class PenaltyPath:
             yield
             self.average.update()
 
-    def _evaluate(self) -> Evaluation:
-        """Evaluate the averaged weights, and keep a copy of them."""
+    def _evaluate(self, changed: Evaluation | None = None) -> Evaluation:
+        """Evaluate the averaged weights, and keep a copy of them.
+
+        The step is the present one, or that of the evaluation whose weights were ``changed``.
+        """
         with self.average.applied():
             evaluation = self.evaluate_weights()
             evaluation.state = copy.deepcopy(self.network.state_dict())
-        evaluation.step, evaluation.penalty = self.step, self.gate.penalty
-        evaluation.epoch = -(-self.step // self.n_batches)
+        evaluation.step = self.step if changed is None else changed.step
+        evaluation.epoch = -(-evaluation.step // self.n_batches)
+        evaluation.penalty = self.gate.penalty
         return evaluation
 
     def _restore(self, evaluation: Evaluation) -> None:
@@ -417,8 +421,7 @@ class PenaltyPath:
         """
         before = self.incumbent
         change()
-        candidate = self._evaluate()
-        candidate.step, candidate.epoch = before.step, before.epoch
+        candidate = self._evaluate(before)
         is_denser = candidate.density > max_densification * before.density
         if candidate.loss > max_loss or is_denser or candidate.density == 0:
             self._restore(before)
