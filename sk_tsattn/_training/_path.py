@@ -64,9 +64,9 @@ class PenaltyPath:
 
     1. *Warm-up*: sampled gates without a penalty are trained until the validation loss stalls.
     2. *Path*: from the best evaluation on, an L0 penalty grows geometrically until all gates are
-       closed or it is as high as the loss. While the loss is falling, it stays. Each evaluation of the averaged weights is a
-       candidate. (A warm-started path from dense to sparse, as in Lemhadri, Ruan, Abraham and
-       Tibshirani, "LassoNet", JMLR 2021, algorithm 1.)
+       closed or it is as high as the loss. While the loss is falling, it stays. Each evaluation of
+       the averaged weights is a candidate. (A warm-started path from dense to sparse, as in
+       Lemhadri, Ruan, Abraham and Tibshirani, "LassoNet", JMLR 2021, algorithm 1.)
     3. *Selection*: the sparsest candidate that is not significantly worse than the best one; or
        none, and all gates are closed, if the best one is not significantly better than a constant
        prediction. Little-used gates and inputs are closed permanently (thresholding).
