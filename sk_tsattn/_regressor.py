@@ -32,7 +32,7 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     feature) of the window, every step, or every feature, with an L0 penalty. The gate of a cell
     that does not improve the prediction closes, and the network does not receive its value.
     Attention is on cells with an open gate, and on those that open and close the gates of others.
-    Training takes about three times as long as that of a plain LSTM.
+    Training takes three to six times as long as that of a plain LSTM.
 
     The other mechanisms are those of the literature. Their weights are part of the model, and often
     do not show what drives the prediction: compare them with

@@ -170,14 +170,14 @@ class PenaltyPath:
         n_refit = min(n_refit, (self.n_steps - self.step) // 3)
         yield from self._follow_path(self.n_steps - self.step - n_refit)
         best = min(self.candidates, key=lambda candidate: candidate.loss)
-        if not is_better_than_null(best, self.null):
-            self._restore(best)
-            self.gate.set_active("active", self.gate.active & False)
-            self.incumbent = self._evaluate()
-        elif not self.validated:
+        if not self.validated:
             self.selected = select_by_ebic(self.candidates, self.n_gates, self.low_penalty)
             self._threshold(self.selected)
             yield from self._refit(self.n_steps - self.step, train_gates=False)
+        elif not is_better_than_null(best, self.null):
+            self._restore(best)
+            self.gate.set_active("active", self.gate.active & False)
+            self.incumbent = self._evaluate()
         else:
             self.selected = select(self.candidates, self.tolerance)
             self._threshold(self.selected)
