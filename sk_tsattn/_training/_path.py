@@ -18,7 +18,6 @@ from ._selection import (
     is_better_than_null,
     lowest_penalty,
     select,
-    select_by_ebic,
     select_negligibly_worse,
 )
 
@@ -31,6 +30,8 @@ EVALUATION_STEPS, MAX_EVALUATION_FRACTION = 50, 1 / 40
 AVERAGE_STEPS = 50
 # The warm-up takes this fraction of the training at most, and at least this number of evaluations.
 WARM_UP_FRACTION, MIN_EVALUATIONS = 0.4, 4
+# Without a validation set it takes this fraction. It would fit the noise of few windows.
+UNVALIDATED_WARM_UP_FRACTION = 0.1
 # It ends after n_iter_no_change evaluations without an improvement of the loss by this fraction.
 IMPROVEMENT = 0.05
 # Once the loss is below this fraction of the null loss, after this fraction of n_iter_no_change.
@@ -38,6 +39,8 @@ LEARNT, LEARNT_PATIENCE = 0.75, 0.3
 # The penalty grows by this factor from one evaluation to the next, or by a greater one if few
 # steps are left. A gate is not worth more than the whole loss.
 PENALTY_FACTOR, MAX_PENALTY = 1.2, 1.0
+# Without a validation set the penalty falls from this one to the lowest.
+UNVALIDATED_PENALTY = 0.15
 # Gates with a smaller mean are closed permanently: the greatest threshold that costs nothing.
 THRESHOLDS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 # Steps of a refit, as a fraction of those of the warm-up; and its first step size.
@@ -76,8 +79,9 @@ class PenaltyPath:
        copies of one signal), so that any subset of them would do: all gates of the group are
        opened fully, and the network is refit. The result is kept if it is not significantly worse.
 
-    Without a validation set the stages take fixed fractions of the training, candidates are
-    compared by their extended BIC on the training set, and gates do not change in the refit.
+    Without a validation set the stages take fixed fractions of the training, gates have no
+    evidence of their cells, the penalty falls instead, down to the price of an input in the
+    extended BIC, the last candidate is selected, and gates do not change in the refit.
 
     Parameters
     ----------
@@ -171,7 +175,7 @@ class PenaltyPath:
         yield from self._follow_path(self.n_steps - self.step - n_refit)
         best = min(self.candidates, key=lambda candidate: candidate.loss)
         if not self.validated:
-            self.selected = select_by_ebic(self.candidates, self.n_gates, self.low_penalty)
+            self.selected = self.candidates[-1]
             self._threshold(self.selected)
             yield from self._refit(self.n_steps - self.step, train_gates=False)
         elif not is_better_than_null(best, self.null):
@@ -216,7 +220,10 @@ class PenaltyPath:
         If no evaluation is better than the null model, the last one is kept: the first is that of
         nearly untrained weights.
         """
-        n_max = max(1, int(WARM_UP_FRACTION * self.n_steps))
+        fraction = WARM_UP_FRACTION if self.validated else UNVALIDATED_WARM_UP_FRACTION
+        n_max = max(1, int(fraction * self.n_steps))
+        if not self.validated and self.gate.evidence is not None:
+            self.gate.evidence.requires_grad_(False)  # it is 0, and would fit noise
         n_min = min(MIN_EVALUATIONS * self.interval, n_max)
         n_stalled, has_learnt, is_stalled = 0, False, False
         evaluation: Any = None
@@ -243,21 +250,30 @@ class PenaltyPath:
         return n_steps
 
     def _follow_path(self, n_max: int) -> Steps:
-        """Raise the penalty from one evaluation to the next, for at most ``n_max`` steps."""
+        """Change the penalty from one evaluation to the next, for at most ``n_max`` steps.
+
+        With a validation set it rises. Without one it falls to the lowest, from a penalty that
+        closes most gates: gates that were open long would have fitted the noise.
+        """
         self.phase = "path"
         n_next = max(1, self.interval // 2)
         n_evaluations = max(1, n_max // n_next)
-        factor = (MAX_PENALTY / self.low_penalty) ** (1 / n_evaluations)
-        factor = max(factor, PENALTY_FACTOR) if self.validated else factor
-        penalty, is_falling = self.low_penalty, False
+        penalty = self.low_penalty
+        factor = max((MAX_PENALTY / penalty) ** (1 / n_evaluations), PENALTY_FACTOR)
+        if not self.validated:
+            penalty = max(UNVALIDATED_PENALTY, self.low_penalty)
+            factor = (self.low_penalty / penalty) ** (1 / n_evaluations)
+        is_falling = False
         self.candidates = [self.incumbent]
         end = self.step + n_max
-        while self.step + n_next <= end and penalty < MAX_PENALTY:
-            rise = 1.0 if is_falling else min(factor, MAX_PENALTY / penalty)
-            yield from self._run(n_next, partial(_geometric, penalty, rise))
-            penalty *= rise
+        while self.step + n_next <= end and (penalty < MAX_PENALTY or not self.validated):
+            change = 1.0 if is_falling else min(factor, MAX_PENALTY / penalty)
+            yield from self._run(n_next, partial(_geometric, penalty, change))
+            penalty *= change
             last, candidate = self.candidates[-1], self._evaluate()
             self.candidates.append(candidate)
+            if not self.validated:
+                continue
             is_falling = (
                 NEGLIGIBLE * self.null.loss < candidate.loss < (1 - IMPROVEMENT) * last.loss
             )

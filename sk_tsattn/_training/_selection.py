@@ -97,15 +97,3 @@ def select_negligibly_worse(
         (c for c in candidates if c is selected or c.loss <= highest),
         key=lambda candidate: candidate.density,
     )
-
-
-def select_by_ebic(candidates: Sequence[Evaluation], n_gates: int, penalty: float) -> Evaluation:
-    """Return the candidate of lowest extended BIC on the training set.
-
-    ``penalty`` is that of one gate, see :func:`lowest_penalty`.
-    """
-    smallest = torch.finfo(torch.float32).tiny
-    return min(
-        candidates,
-        key=lambda c: math.log(max(c.loss, smallest)) + penalty * c.density * n_gates,
-    )

@@ -17,7 +17,6 @@ from sk_tsattn._training._selection import (
     lowest_penalty,
     mean_evaluation,
     select,
-    select_by_ebic,
     select_negligibly_worse,
 )
 
@@ -251,19 +250,3 @@ def test_the_lowest_penalty_is_a_fraction_that_falls_with_the_number_of_windows(
     assert lowest_penalty(n, p) <= lowest_penalty(n, 2 * p)
     if n > 2:  # log n / n rises before e
         assert lowest_penalty(2 * n, p) <= lowest_penalty(n, p)
-
-
-@pytest.mark.parametrize(("decrease", "is_denser"), [(0.9, False), (1.1, True)])
-@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
-def test_one_more_gate_must_lower_the_loss_by_the_penalty(evaluation_of, decrease, is_denser, unit):
-    n_gates, penalty = 20, 0.02
-    sparse = evaluation_of(unit, 3 / n_gates)
-    dense = evaluation_of(unit * math.exp(-decrease * penalty), 4 / n_gates)
-    for candidates in ([sparse, dense], [dense, sparse]):
-        chosen = select_by_ebic(candidates, n_gates, penalty)
-        assert chosen is (dense if is_denser else sparse)
-
-
-def test_of_candidates_without_loss_the_sparsest_has_the_lowest_extended_bic(evaluation_of):
-    candidates = [evaluation_of(0.0, density) for density in (0.5, 0.2, 0.3)]
-    assert select_by_ebic(candidates, 10, 0.01).density == 0.2
