@@ -73,13 +73,13 @@ def check_order_of_folds(
         gaps.append(test_start - train_end - 1)
     least = (n_columns if n_ahead is None else n_ahead) - 1
     if min(gaps) < least:
-        horizons, doubt = f"targets up to {n_ahead} rows ahead", ""
+        horizons, condition = f"targets up to {n_ahead} rows ahead", ""
         if n_ahead is None:
-            horizons, doubt = f"{n_columns} columns", "If the columns are horizons, "
+            horizons, condition = f"{n_columns} columns", "If the columns are horizons, "
         warnings.warn(
-            f"y has {horizons}, and a test set begins after a gap of {min(gaps)} rows. {doubt}"
-            f"{'the' if doubt else 'The'} last targets of the training set lie in the test set; "
-            f"use TimeSeriesSplit(gap={least}).",
+            f"y has {horizons}, and a test set begins after a gap of {min(gaps)} rows. {condition}"
+            f"{'the' if condition else 'The'} last targets of the training set lie in the test "
+            f"set; use TimeSeriesSplit(gap={least}).",
             UserWarning,
             stacklevel=3,
         )

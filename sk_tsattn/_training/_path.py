@@ -48,7 +48,7 @@ REFIT_FRACTION, REFIT_STEP_SIZE = 0.5, 0.5
 # The first step size after a group expansion: large steps would fit the noise of similar inputs.
 # Its result must not be worse by more than this number of standard errors.
 GROUP_STEP_SIZE, GROUP_ERRORS = 0.1, 2
-# Static gates may lose this fraction of the improvement over the null model to be expanded.
+# Static gates may lose this fraction of the improvement over the null model before their refit.
 STATIC_LOSS = 0.25
 # Static gates may be denser than those that depend on the window by this factor, other changes
 # that close gates by the second one.
@@ -74,7 +74,8 @@ class PenaltyPath:
        none, and all gates are closed, if the best one is not significantly better than a constant
        prediction. Little-used gates and inputs are closed permanently (thresholding).
     4. *Refit* without noise and penalty. A sparser candidate that is negligibly worse is refit
-       too, and replaces the first if it is not worse then.
+       too, and replaces the first if it is not worse then; and so are static gates, the same for
+       all windows.
     5. *Group expansion* in place of 4, if the inputs of several gates are interchangeable (noisy
        copies of one signal), so that any subset of them would do: all gates of the group are
        opened fully, and the network is refit. The result is kept if it is not significantly worse.
@@ -188,7 +189,11 @@ class PenaltyPath:
             is_expanded = yield from self._expand_group(n_refit)
             if not is_expanded:
                 yield from self._refit(n_refit)
-                yield from self._try_sparser(n_refit)
+                sparser = select_negligibly_worse(self.candidates, self.selected, self.null)
+                if sparser is not self.selected:
+                    yield from self._try_simpler(sparser, n_refit)
+                if not self.gate.is_static():
+                    yield from self._try_simpler(self.selected, n_refit, static=True)
         self.done = True
 
     def finish(self) -> None:
@@ -327,19 +332,23 @@ class PenaltyPath:
             self.incumbent = last
         self._restore(self.incumbent)
 
-    def _try_sparser(self, n_steps: int) -> Steps:
-        """Refit a sparser candidate that is negligibly worse; keep it if it is not worse then."""
-        assert self.selected is not None
-        candidate = select_negligibly_worse(self.candidates, self.selected, self.null)
-        if candidate is self.selected:
-            return
+    def _try_simpler(self, candidate: Evaluation, n_steps: int, *, static: bool = False) -> Steps:
+        """Refit a candidate with fewer or static gates; keep it if it is not worse then."""
         before = self.incumbent
         self._threshold(candidate)
-        yield from self._refit(n_steps)
-        if self.incumbent.is_not_worse(before, self.tolerance):
-            self.selected = candidate
-        else:
-            self._restore(before)
+        if not static or self._try_static():
+            yield from self._refit(n_steps)
+            is_sparse = self.incumbent.density <= STATIC_DENSIFICATION * before.density
+            if is_sparse and self.incumbent.is_not_worse(before, self.tolerance):
+                self.selected = candidate
+                return
+        self._restore(before)
+
+    def _try_static(self) -> bool:
+        """Make the gates of the incumbent static, if it does not lose much; return whether."""
+        room = STATIC_LOSS * max(0.0, self.null.loss - self.incumbent.loss)
+        max_loss = self.incumbent.loss + max(room, NEGLIGIBLE * self.null.loss)
+        return self._try(self.make_static, max_loss, STATIC_DENSIFICATION)
 
     def _expand_group(self, n_steps: int) -> Generator[None, None, bool]:
         """Open all gates of an interchangeable group; return whether the result is kept.
@@ -350,9 +359,7 @@ class PenaltyPath:
         selected, gate, found = self.incumbent, self.gate, list[Tensor]()
         for start in (selected, self.candidates[0]):
             self._restore(start)
-            room = STATIC_LOSS * max(0.0, self.null.loss - start.loss)
-            max_loss = start.loss + max(room, NEGLIGIBLE * self.null.loss)
-            if not self._try(self.make_static, max_loss, STATIC_DENSIFICATION):
+            if not self._try_static():
                 continue
             group, exchanges = self.find_interchangeable()
             found.append(group)

@@ -51,6 +51,9 @@ class FakeGate(nn.Module):
     def set_sampled(self, sampled):
         self.sampled = sampled
 
+    def is_static(self):
+        return not self.input_active.any()
+
     def set_active(self, name, active):
         self.get_buffer(name).copy_(active)
 

@@ -283,6 +283,33 @@ def test_a_sparser_candidate_is_kept_if_it_is_not_worse_after_a_refit(run, spars
     assert [row["density"] for row in path.table() if row["selected"]] == [path.selected.density]
 
 
+@pytest.mark.parametrize(
+    ("static_refit", "is_kept"),
+    [
+        ((0.015, 0.5), True),
+        ((0.015, 0.9), True),
+        ((0.015, 1.0), True),
+        ((0.010, 0.5), True),
+        ((0.016, 0.5), False),
+        ((0.016, 0.5, 0.002), True),
+    ],
+    ids=["same", "denser", "twice as dense", "better", "worse", "within a standard error"],
+)
+def test_gates_that_are_the_same_for_all_windows_are_kept_if_they_are_not_worse(
+    run, static_refit, is_kept
+):
+    known = of_phases(**TYPICAL | {"path": [(0.02, 0.5), CLOSED], "refit": (0.015, 0.5)})
+
+    def measure(weights):
+        if not weights.has_inputs and weights.phase == "refit":
+            return static_refit
+        return known(weights)
+
+    path, _ = run(measure, has_inputs=True, usage=lambda weights: [1.0] * 4)
+    assert bool(path.gate.input_active.any()) == (not is_kept)
+    assert path.incumbent.loss == pytest.approx(static_refit[0] if is_kept else 0.015)
+
+
 # ------------------------------------------------------------------------------ groups
 
 
@@ -328,7 +355,8 @@ def test_a_group_is_not_expanded_otherwise_and_the_selected_candidate_is_refit(r
     path, phases = run_with_group(run, **options)
     assert path.gate.active.tolist() == FIRST
     assert phases[-1] == "refit"
-    assert path.gate.input_active.all()
+    # The inputs are open again, unless static gates are as good after the refit.
+    assert bool(path.gate.input_active.all()) == ("static_cost" in options)
     assert not path.network.weights().is_expanded
     assert path.incumbent.loss == pytest.approx(0.19)
 
