@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone, is_classifier
-from sklearn.metrics import check_scoring
+from numpy.typing import ArrayLike
+from sklearn.base import clone, is_classifier
 from sklearn.utils import Bunch, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -17,11 +16,20 @@ from .._data._checks import is_int
 from .._data._forecasting import rows_ahead
 from .._data._holes import warn_history
 from ._blocks import Block, fit_and_predict, lookback_of, takes, takes_or_passes_on
-from ._folds import check_order_of_folds, check_targets_of_folds, split, summarise_folds
-from ._labels import Labels, Positions, check_data
+from ._folds import (
+    check_classes_of_folds,
+    check_order_of_folds,
+    check_targets_of_folds,
+    split,
+    summarise_folds,
+)
+from ._labels import Labels, Positions
+from ._scores import Scorer, Scoring
+from ._targets import Targets, check_data
 
-Scoring = str | Callable[..., float] | Sequence[str] | Mapping[str, Any] | None
-DEFAULT_SCORING = ("neg_root_mean_squared_error", "neg_mean_absolute_error")
+# The columns of ``predictions``, before those of quantiles or classes.
+COLUMNS = ("fold", "horizon", "y_true", "y_pred")
+METHODS = ("predict", "predict_proba")
 
 
 def backtest(
@@ -32,6 +40,7 @@ def backtest(
     cv: Any = None,
     groups: ArrayLike | None = None,
     scoring: Scoring = None,
+    method: Literal["predict", "predict_proba"] = "predict",
     quantiles: Sequence[float] = (),
     refit: int | Literal["never"] = 1,
     params: Mapping[str, Any] | None = None,
@@ -47,16 +56,17 @@ def backtest(
     Parameters
     ----------
     estimator : estimator
-        Any regressor of scikit-learn's interface: a ``Pipeline``, a ``TransformedTargetRegressor``,
-        a search, :class:`AttentionLSTMRegressor`. It is cloned, not fitted.
+        Any regressor or classifier of scikit-learn's interface: a ``Pipeline``, a
+        ``TransformedTargetRegressor``, a search, :class:`AttentionLSTMRegressor`,
+        :class:`AttentionLSTMClassifier`. It is cloned, not fitted.
 
     X : array-like of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
         Rows in time order, oldest first, or windows. A DataFrame with the MultiIndex
         (series, time) holds several series.
 
     y : array-like of shape (n_rows,) or (n_rows, n_horizons)
-        The target of each row. The columns are horizons, nearest first, as :func:`make_rows` pairs
-        them with the rows.
+        The target of each row, or its class. The columns are horizons, nearest first, as
+        :func:`make_rows` pairs them with the rows.
 
     cv : splitter, int, iterable of (train, test) or None, default=None
         How to split. None is ``TimeSeriesSplit(5)``, an int that number of splits; with a ``y`` of
@@ -72,9 +82,14 @@ def backtest(
 
     scoring : str, callable, list, tuple, dict or None, default=None
         Metrics, as in :func:`sklearn.model_selection.cross_validate`: greater is better. None is
-        the negative RMSE and the negative MAE. A callable has the signature
-        ``scorer(estimator, X, y)``, and is passed an estimator whose ``predict(X)`` returns the
-        forecasts.
+        the negative RMSE and the negative MAE; for classes the accuracy, and with probabilities
+        the negative log loss. A callable has the signature ``scorer(estimator, X, y)``, and is
+        passed an estimator whose ``predict(X)`` (and ``predict_proba(X)``) returns the forecasts.
+
+    method : {"predict", "predict_proba"}, default="predict"
+        What to predict, as in :func:`sklearn.model_selection.cross_val_predict`. With
+        ``"predict_proba"``, for classifiers, the probabilities of the classes are predicted as
+        well.
 
     quantiles : list of float, default=()
         Quantiles to predict as well, such as ``(0.1, 0.9)``, by an estimator whose ``predict`` has
@@ -108,7 +123,8 @@ def backtest(
           index. The index is the time label of the row, or (series, time label): the time at
           which the forecast is made. Labels are those of ``X``, else those of ``y``, else row
           numbers. The columns are ``fold`` (from 0), ``horizon`` (the column name of a DataFrame
-          ``y``, else 1, 2, ...), ``y_true``, ``y_pred`` and the ``quantiles``.
+          ``y``, else 1, 2, ...), ``y_true``, ``y_pred`` and the ``quantiles``, or a column for
+          the probability of each class. Classes are categories (a ``CategoricalDtype``).
         - ``scores``, DataFrame: the index is (fold, horizon), the columns are the metrics, over
           all series together.
         - ``folds``, DataFrame: a row for each fold, with the columns ``train_end``, ``test_start``
@@ -130,7 +146,8 @@ def backtest(
         time stamps: once for all folds, not for each fit.
     UserWarning
         If a test set begins less than h rows after its training set, where h is the largest
-        horizon in the columns of a ``y`` of :func:`make_rows`, else the number of columns.
+        horizon in the columns of a ``y`` of :func:`make_rows`, else the number of columns. If a
+        training set lacks classes of its test sets.
 
     See Also
     --------
@@ -177,19 +194,25 @@ def backtest(
     1    1                              -0.58                    -0.48
     2    1                              -0.79                    -0.59
     """
-    _check_arguments(estimator, refit, quantiles)
+    _check_arguments(estimator, refit, method, quantiles)
     params = dict(params or {})
-    labels, y, truth, horizons = check_data(X, y, groups, params.get("sample_weight"))
+    labels, y, targets = check_data(
+        X, y, groups, params.get("sample_weight"), classify=is_classifier(estimator)
+    )
+    details = list(quantiles)
+    if method == "predict_proba":
+        details = _class_columns(targets)
     X, y = indexable(X, y)
-    scorer = _make_scorer(scoring)
+    scorer = Scorer(scoring, targets, with_probabilities=method == "predict_proba")
     n_ahead = rows_ahead(y)
     folds = split(cv, labels, X, y, n_ahead)
     n_folds = len(folds)
     fitted_in = np.zeros(n_folds, dtype=int)
     if refit != "never":
         fitted_in = np.arange(n_folds) // refit * refit
-    check_targets_of_folds(folds, labels, truth, horizons)
-    check_order_of_folds(folds, fitted_in, labels, len(horizons), n_ahead)
+    check_targets_of_folds(folds, labels, targets)
+    check_order_of_folds(folds, fitted_in, labels, len(targets.horizons), n_ahead)
+    check_classes_of_folds(folds, fitted_in, labels, targets)
     n_context = 0 if np.ndim(X) == 3 else lookback_of(estimator) - 1
     if groups is not None:
         groups = np.asarray(groups)
@@ -211,7 +234,8 @@ def backtest(
             params,
             train=labels.rows(folds[first][0]),
             tests=[labels.rows(folds[fold][1]) for fold in np.flatnonzero(fitted_in == first)],
-            n_outputs=len(horizons),
+            targets=targets,
+            method=method,
             quantiles=list(quantiles),
             keep=return_estimator,
         )
@@ -220,8 +244,8 @@ def backtest(
     blocks = [block for result in results for block in result]
     _warn_of_history(blocks, labels, folds)
     result = Bunch(
-        predictions=_predictions(blocks, truth, labels, horizons, list(quantiles)),
-        scores=_scores(blocks, truth, scorer, horizons),
+        predictions=_predictions(blocks, targets, labels, details),
+        scores=scorer.frame(blocks),
         folds=summarise_folds(folds, fitted_in, labels),
     )
     if return_estimator:
@@ -229,16 +253,20 @@ def backtest(
     return result
 
 
-def _check_arguments(estimator: Any, refit: Any, quantiles: Any) -> None:
+def _check_arguments(estimator: Any, refit: Any, method: Any, quantiles: Any) -> None:
     if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
         raise ValueError(
-            "estimator must be a regressor with fit and predict. Got "
+            "estimator must be a regressor or a classifier with fit and predict. Got "
             f"{estimator!r} instead; of a search, set refit=True."
         )
-    if is_classifier(estimator):
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}. Got {method!r} instead.")
+    if method == "predict_proba" and not (
+        is_classifier(estimator) and hasattr(estimator, "predict_proba")
+    ):
         raise ValueError(
-            f"estimator must be a regressor. Got the classifier {type(estimator).__name__} "
-            "instead; score it with cross_validate(..., cv=TimeSeriesSplit())."
+            "method='predict_proba' needs a classifier with predict_proba. Got "
+            f"{type(estimator).__name__} instead; set method='predict'."
         )
     if not is_int(refit, 1) and not (isinstance(refit, str) and refit == "never"):
         raise ValueError(f"refit must be an int >= 1 or 'never'. Got {refit!r} instead.")
@@ -246,7 +274,9 @@ def _check_arguments(estimator: Any, refit: Any, quantiles: Any) -> None:
         raise ValueError(
             f"quantiles must be a list of numbers between 0 and 1. Got {quantiles!r} instead."
         )
-    if len(quantiles) and not takes_or_passes_on(estimator.predict, "quantiles"):
+    if len(quantiles) and (
+        is_classifier(estimator) or not takes_or_passes_on(estimator.predict, "quantiles")
+    ):
         raise ValueError(
             f"quantiles need an estimator whose predict has this parameter. Got "
             f"{type(estimator).__name__} instead; leave quantiles out, or use "
@@ -273,65 +303,37 @@ def _warn_of_history(
     warn_history(findings)
 
 
+def _class_columns(targets: Targets) -> list[Any]:
+    """Return the names of the columns of probabilities: the classes."""
+    assert targets.classes is not None
+    classes: list[Any] = targets.classes.tolist()
+    taken = [name for name in COLUMNS if name in classes]
+    if taken:
+        raise ValueError(
+            f"Classes must not be named as other columns of the predictions: {', '.join(COLUMNS)}. "
+            f"Got {', '.join(taken)}; rename them, or set method='predict'."
+        )
+    return classes
+
+
 def _predictions(
-    blocks: list[Block],
-    truth: NDArray[np.float64],
-    labels: Labels,
-    horizons: list[Any],
-    quantiles: list[float],
+    blocks: list[Block], targets: Targets, labels: Labels, details: list[Any]
 ) -> pd.DataFrame:
     """Return the predictions of all blocks in long form."""
     rows = np.concatenate([block.rows for block in blocks])
     fold = np.repeat(np.arange(len(blocks)), [len(block.rows) for block in blocks])
     order = np.lexsort((fold, labels.time[rows], labels.series[rows]))
     rows, fold = rows[order], fold[order]
-    n = len(horizons)
-    by_quantile = np.concatenate([block.y_quantiles for block in blocks])[order]
-    columns: dict[Any, Any] = {
-        "fold": np.repeat(fold, n),
-        "horizon": pd.Index(horizons, tupleize_cols=False)[np.tile(np.arange(n), len(rows))],
-        "y_true": truth[rows].ravel(),
-        "y_pred": np.concatenate([block.y_pred for block in blocks])[order].ravel(),
-    }
-    columns |= {quantile: by_quantile[..., i].ravel() for i, quantile in enumerate(quantiles)}
+    n = len(targets.horizons)
+    horizons = pd.Index(targets.horizons, tupleize_cols=False)
+    y_pred = np.concatenate([block.y_pred for block in blocks])[order]
+    values = [
+        np.repeat(fold, n),
+        horizons[np.tile(np.arange(n), len(rows))],
+        targets.as_column(targets.values[rows].ravel()),
+        targets.as_column(y_pred.ravel()),
+    ]
+    columns: dict[Any, Any] = dict(zip(COLUMNS, values, strict=True))
+    of_rows = np.concatenate([block.details for block in blocks])[order]
+    columns |= {name: of_rows[..., i].ravel() for i, name in enumerate(details)}
     return pd.DataFrame(columns, index=labels.index[np.repeat(rows, n)])
-
-
-class _Forecasts(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
-    """Return the forecasts that are passed as ``X``, so that scorers can be used on them."""
-
-    def fit(self, X: NDArray[np.float64], y: NDArray[np.float64]) -> _Forecasts:
-        return self
-
-    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        return X
-
-
-def _make_scorer(scoring: Scoring) -> Callable[..., dict[str, float]]:
-    """Return a scorer of several metrics, called with (estimator, X, y)."""
-    if scoring is None:
-        scoring = DEFAULT_SCORING
-    elif isinstance(scoring, str):
-        scoring = (scoring,)
-    elif callable(scoring):
-        scoring = {"score": scoring}
-    scorer: Callable[..., dict[str, float]] = check_scoring(_Forecasts(), scoring=scoring)
-    return scorer
-
-
-def _scores(
-    blocks: list[Block],
-    truth: NDArray[np.float64],
-    scorer: Callable[..., dict[str, float]],
-    horizons: list[Any],
-) -> pd.DataFrame:
-    """Score each fold and horizon."""
-    scores = []
-    for block in blocks:
-        for column in range(len(horizons)):
-            true = truth[block.rows, column]
-            known = ~np.isnan(true)
-            scores.append(scorer(_Forecasts(), block.y_pred[known, column], true[known]))
-    columns = pd.Index(horizons, tupleize_cols=False)
-    index = pd.MultiIndex.from_product([range(len(blocks)), columns], names=["fold", "horizon"])
-    return pd.DataFrame(scores, index=index)

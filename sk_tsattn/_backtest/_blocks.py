@@ -12,24 +12,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, _num_samples
 
 from .._data._checks import is_int
 from ..exceptions import HistoryWarning
 from ._labels import Labels, Positions
+from ._targets import Targets, positions_of_classes
 
 
 class Block(NamedTuple):
     """The predictions of a test block.
 
-    ``y_pred`` has the shape (n_rows, n_horizons), ``y_quantiles`` (n_rows, n_horizons,
-    n_quantiles). ``short`` are its rows that were predicted from fewer than ``lookback`` rows,
-    unless the estimator was fitted on such windows. ``estimator`` is None if it is not wanted.
+    ``y_pred`` has the shape (n_rows, n_horizons): numbers, or positions of classes. ``details``
+    (n_rows, n_horizons, n_details) are quantiles or probabilities. ``short`` are the rows that were
+    predicted from fewer than ``lookback`` rows, unless the estimator was fitted on such windows.
+    ``estimator`` is None if it is not wanted.
     """
 
     rows: Positions
     y_pred: NDArray[np.float64]
-    y_quantiles: NDArray[np.float64]
+    details: NDArray[np.float64]
     short: Positions
     lookback: int
     estimator: Any
@@ -111,7 +113,8 @@ def fit_and_predict(
     *,
     train: Positions,
     tests: list[Positions],
-    n_outputs: int,
+    targets: Targets,
+    method: str,
     quantiles: list[float],
     keep: bool,
 ) -> list[Block]:
@@ -140,8 +143,11 @@ def fit_and_predict(
     tests : list of ndarray of int
         Positions of each test block.
 
-    n_outputs : int
-        Columns of ``y``.
+    targets : Targets
+        Their horizons and classes.
+
+    method : {"predict", "predict_proba"}
+        Whether to predict probabilities of the classes as well.
 
     quantiles : list of float
         To be predicted as well.
@@ -153,11 +159,8 @@ def fit_and_predict(
     -------
     blocks : list of Block
     """
-
-    def groups_for(method: Callable[..., Any], rows: Positions) -> dict[str, Any]:
-        return {} if groups is None or not takes(method, "groups") else {"groups": groups[rows]}
-
-    params = _check_method_params(X, params, indices=train) | groups_for(estimator.fit, train)
+    of_training = {} if groups is None else {"groups": groups[train]}
+    params = _check_method_params(X, params, indices=train) | _taken(estimator.fit, of_training)
     with _without_history_warnings():
         estimator.fit(_safe_indexing(X, train), _safe_indexing(y, train), **params)
     lookback = 1 if np.ndim(X) == 3 else lookback_of(estimator)
@@ -169,35 +172,68 @@ def fit_and_predict(
         rows, short = _with_history(test, labels.series, lookback)
         if _learnt_short_windows(estimator):
             short = short[:0]
-        X_rows, options = _safe_indexing(X, rows), groups_for(estimator.predict, rows)
+        of_rows = {} if groups is None else {"groups": groups[rows]}
+        X_rows, tested = _safe_indexing(X, rows), np.isin(rows, test)
         with _without_history_warnings():
-            y_pred = estimator.predict(X_rows, **options)
-            y_quantiles = np.empty((len(rows), n_outputs, 0))
-            if quantiles:
-                y_quantiles = estimator.predict(X_rows, quantiles=quantiles, **options)
-        tested = np.isin(rows, test)
-        blocks.append(
-            Block(
-                test,
-                _finite(y_pred, (len(rows), n_outputs), estimator)[tested],
-                _finite(y_quantiles, (len(rows), n_outputs, len(quantiles)), estimator)[tested],
-                short,
-                lookback,
-                kept,
-            )
-        )
+            y_pred = _predict(estimator, X_rows, of_rows, targets)
+            details = _predict_details(estimator, X_rows, of_rows, targets, method, quantiles)
+        blocks.append(Block(test, y_pred[tested], details[tested], short, lookback, kept))
     return blocks
 
 
-def _finite(y_pred: Any, shape: tuple[int, ...], estimator: Any) -> NDArray[np.float64]:
+def _taken(method: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the arguments that a method has."""
+    return {name: value for name, value in arguments.items() if takes(method, name)}
+
+
+def _predict(
+    estimator: Any, X: Any, groups: dict[str, Any], targets: Targets
+) -> NDArray[np.float64]:
+    """Return the predictions of each row and horizon: numbers, or positions of classes."""
+    y_pred = estimator.predict(X, **_taken(estimator.predict, groups))
+    if targets.classes is not None:
+        y_pred = positions_of_classes(y_pred, targets.classes)
+    return _finite(y_pred, (_num_samples(X), len(targets.horizons)), f"{type(estimator).__name__}.predict")
+
+
+def _predict_details(
+    estimator: Any,
+    X: Any,
+    groups: dict[str, Any],
+    targets: Targets,
+    method: str,
+    quantiles: list[float],
+) -> NDArray[np.float64]:
+    """Return quantiles or probabilities of each row and horizon as the last axis."""
+    shape = _num_samples(X), len(targets.horizons)
+    name = f"{type(estimator).__name__}.{method}"
+    if quantiles:
+        taken = _taken(estimator.predict, groups)
+        details = estimator.predict(X, quantiles=quantiles, **taken)
+        return _finite(details, (*shape, len(quantiles)), name)
+    if method == "predict" or targets.classes is None:
+        return np.empty((*shape, 0))
+    found = estimator.predict_proba(X, **_taken(estimator.predict_proba, groups))
+    # Scikit-learn's estimators of several outputs return lists.
+    parts, classes = found, estimator.classes_
+    if not isinstance(found, list):
+        parts, classes = [found], [classes]
+    probabilities = np.zeros((*shape, len(targets.classes)))  # 0: not in the training set
+    for column, (part, own) in enumerate(zip(parts, classes, strict=True)):
+        at = positions_of_classes(own, targets.classes).astype(np.intp)
+        probabilities[:, column, at] = _finite(part, (shape[0], len(at)), name)
+    return probabilities
+
+
+def _finite(y_pred: Any, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
     """Return predictions in this shape; raise unless they are of this size and finite."""
     n_columns = int(np.prod(shape[1:]))
     found = np.asarray(y_pred, dtype=np.float64)
     found = found.reshape(shape[0], int(np.prod(found.shape[1:])))
     if found.shape[1] != n_columns or not np.isfinite(found).all():
         raise ValueError(
-            f"{type(estimator).__name__}.predict must return {n_columns} finite columns. Got "
-            f"{found.shape[1]} columns, {np.isfinite(found).mean():.0%} of them finite."
+            f"{name} must return {n_columns} finite columns. Got {found.shape[1]} columns, "
+            f"{np.isfinite(found).mean():.0%} of them finite."
         )
     return found.reshape(shape)
 

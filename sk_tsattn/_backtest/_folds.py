@@ -12,6 +12,7 @@ from sklearn.model_selection import TimeSeriesSplit, check_cv
 
 from .._data._checks import is_int
 from ._labels import Labels, Positions
+from ._targets import Targets
 
 
 def split(
@@ -86,19 +87,51 @@ def check_order_of_folds(
 
 
 def check_targets_of_folds(
-    folds: list[tuple[Positions, Positions]],
-    labels: Labels,
-    truth: NDArray[np.float64],
-    horizons: list[Any],
+    folds: list[tuple[Positions, Positions]], labels: Labels, targets: Targets
 ) -> None:
     """Raise if a test set has no known target of a horizon, so that it cannot be scored."""
     for i, (_, test) in enumerate(folds):
-        known = ~np.isnan(truth[labels.rows(test)]).all(axis=0)
+        known = ~np.isnan(targets.values[labels.rows(test)]).all(axis=0)
         if not known.all():
+            horizon = targets.horizons[int(np.argmin(known))]
             raise ValueError(
                 f"Each test set must have a known target of each horizon. Got none of horizon "
-                f"{horizons[int(np.argmin(known))]} in fold {i} instead; choose larger test sets."
+                f"{horizon} in fold {i} instead; choose larger test sets."
             )
+
+
+def check_classes_of_folds(
+    folds: list[tuple[Positions, Positions]],
+    fitted_in: NDArray[np.int_],
+    labels: Labels,
+    targets: Targets,
+) -> None:
+    """Raise if a training set has one class, warn where it lacks classes of a test set."""
+    if targets.classes is None:
+        return
+    lacking, unseen = set(), set()
+    for i, first in enumerate(fitted_in):
+        train, test = (targets.values[labels.rows(part)] for part in (folds[first][0], folds[i][1]))
+        for horizon, learnt, tested in zip(targets.horizons, train.T, test.T, strict=True):
+            learnt, tested = (set(part[~np.isnan(part)]) for part in (learnt, tested))
+            if len(learnt) < 2:
+                raise ValueError(
+                    "Each training set must hold at least 2 classes of each horizon. Got "
+                    f"{len(learnt)} of horizon {horizon} in fold {first} instead; begin the test "
+                    "sets later."
+                )
+            if tested - learnt:
+                lacking.add(i)
+                unseen |= tested - learnt
+    if lacking:
+        names = targets.decode(np.array(sorted(unseen))).tolist()
+        warnings.warn(
+            f"The training sets of {len(lacking)} of {len(folds)} folds (first: fold "
+            f"{min(lacking)}) have no row of some classes of their test sets: {names}. These "
+            "cannot be predicted there, and have probability 0; begin the test sets later.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def summarise_folds(

@@ -67,41 +67,15 @@ class Labels:
         return describe_holes(rows, used, lookback - 1, "X")
 
 
-def check_data(
-    X: Any, y: Any, groups: ArrayLike | None, sample_weight: Any
-) -> tuple[Labels, Any, NDArray[np.float64], list[Any]]:
-    """Return the labels of the rows, ``y``, its values (n_rows, n_horizons), and the horizons.
+def label_rows(X: Any, y: Any, groups: ArrayLike | None, n_rows: int) -> Labels:
+    """Return the labels of the rows: those of ``X``, else of ``y`` or ``groups``, else numbers.
 
-    A value may be NaN where the weight of the row, or of the target, is 0.
+    Raises
+    ------
+    ValueError
+        If the labels differ, or rows are not in time order.
     """
-    if not hasattr(y, "shape"):
-        y = np.asarray(y)
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    if len(y.shape) not in (1, 2) or y.shape[0] != n_rows:
-        raise ValueError(
-            f"y must have shape ({n_rows},) or ({n_rows}, n_horizons), one target for each row of "
-            f"X. Got an array of shape {tuple(y.shape)} instead."
-        )
-    horizons = list(y.columns) if hasattr(y, "columns") else []
-    if len(set(horizons)) < len(horizons):
-        raise ValueError(f"The columns of y must have distinct names. Got {horizons} instead.")
-    try:
-        truth = np.asarray(y, dtype=np.float64).reshape(n_rows, -1)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"y must hold numbers. Got something else instead ({error}).") from error
-    index = _index_of(X, y, groups, n_rows)
-    unknown = ~np.isfinite(truth)
-    if sample_weight is not None and len(sample_weight) == n_rows:
-        weight = np.asarray(sample_weight, dtype=np.float64).reshape(n_rows, -1)
-        unknown = np.isinf(truth) | (np.isnan(truth) & (weight != 0))
-    rows = np.flatnonzero(unknown.any(axis=1))
-    if len(rows):
-        raise ValueError(
-            f"y must be finite. Got NaN or infinity in {len(rows)} rows instead, the first "
-            f"labelled {index[rows[0]]}; drop these rows, such as the last ones of a target that "
-            'was shifted, or give them weight 0 with params={"sample_weight": y.notna()}.'
-        )
-    return _label_rows(index, groups), y, truth, horizons or list(range(1, truth.shape[1] + 1))
+    return _label_rows(_index_of(X, y, groups, n_rows), groups)
 
 
 def _index_of(X: Any, y: Any, groups: Any, n_rows: int) -> pd.Index:

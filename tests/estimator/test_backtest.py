@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit
@@ -452,8 +451,9 @@ def shuffled(frame):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"estimator": 3}, "must be a regressor with fit and predict. Got 3"),
-        ({"estimator": RandomForestClassifier()}, "Got the classifier RandomForestClassifier"),
+        ({"estimator": 3}, "must be a regressor or a classifier with fit and predict. Got 3"),
+        ({"method": "transform"}, r"method must be one of \('predict', .*Got 'transform'"),
+        ({"method": "predict_proba"}, "needs a classifier with predict_proba. Got NeverFitted"),
         ({"refit": 0}, "refit must be an int >= 1 or 'never'. Got 0"),
         ({"refit": "always"}, "Got 'always'"),
         ({"quantiles": 0.5}, r"a list of numbers between 0 and 1\. Got 0\.5"),
