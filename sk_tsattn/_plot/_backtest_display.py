@@ -32,12 +32,16 @@ class BacktestDisplay:
     - ``"error"``: the root mean squared error of each fold and its mean over folds, by horizon.
       If there is one horizon, by fold.
 
+    Of a classifier, ``"forecast"`` shows the true and the predicted classes, or with ``label`` the
+    probability of a class beside 0 or 1 for whether it was the true one; ``"error"`` shows the
+    error rate: the fraction of rows whose class is not the predicted one.
+
     Parameters
     ----------
     predictions : DataFrame
         In long form, as :func:`sk_tsattn.backtest` returns it: indexed by time or by
         (series, time), with the columns ``fold``, ``horizon``, ``y_true`` and ``y_pred``; other
-        columns are quantiles.
+        columns are quantiles. If ``y_true`` is categorical, they are probabilities of classes.
 
     Attributes
     ----------
@@ -83,6 +87,7 @@ class BacktestDisplay:
         series: Any = None,
         horizon: Any = None,
         kind: Literal["forecast", "error"] = "forecast",
+        label: Any = None,
         ax: Axes | None = None,
     ) -> BacktestDisplay:
         """Draw the result of :func:`sk_tsattn.backtest`.
@@ -102,6 +107,10 @@ class BacktestDisplay:
         kind : {"forecast", "error"}, default="forecast"
             What to draw.
 
+        label : label or None, default=None
+            The class whose probability is drawn, of a backtest with ``method="predict_proba"``.
+            None draws the predicted classes.
+
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a figure.
 
@@ -113,10 +122,10 @@ class BacktestDisplay:
         Raises
         ------
         ValueError
-            If there is no such series, horizon or kind.
+            If there is no such series, horizon, kind or probability.
         """
         display = cls(result.get("predictions"))
-        return display.plot(ax, series=series, horizon=horizon, kind=kind)
+        return display.plot(ax, series=series, horizon=horizon, kind=kind, label=label)
 
     def plot(
         self,
@@ -125,6 +134,7 @@ class BacktestDisplay:
         series: Any = None,
         horizon: Any = None,
         kind: Literal["forecast", "error"] = "forecast",
+        label: Any = None,
     ) -> BacktestDisplay:
         """Draw the forecasts or the error.
 
@@ -133,7 +143,7 @@ class BacktestDisplay:
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a figure of a suitable size.
 
-        series, horizon, kind
+        series, horizon, kind, label
             As in :meth:`from_backtest`.
 
         Returns
@@ -144,18 +154,21 @@ class BacktestDisplay:
         Raises
         ------
         ValueError
-            If there is no such series, horizon or kind, or the predictions lack a column.
+            If there is no such series, horizon, kind or probability, or the predictions lack a
+            column.
         """
         if kind not in ("forecast", "error"):
             raise ValueError(f"kind must be 'forecast' or 'error'. Got {kind!r} instead.")
         chosen, series, horizon = self._choose(series, horizon, kind)
+        if label is not None:
+            _check_label(chosen, label, kind)
         ax = new_axes(ax, 9 if kind == "forecast" else 6, 3.8)
         ax.set_axis_off()
         _, height = size_of(ax)
         above = 0.22 / height if kind == "forecast" else 0  # room for the names of the folds
         panel = ax.inset_axes((0, 0, 1, 1 - above))
         if kind == "forecast":
-            _draw_forecast(panel, chosen)
+            _draw_forecast(panel, chosen, label)
             subject = f"Forecasts of {chosen['fold'].nunique()} folds"
         else:
             _draw_error(panel, chosen)
@@ -165,7 +178,7 @@ class BacktestDisplay:
             for name, value in (("series", series), ("horizon", horizon))
             if value is not None
         ]
-        error = f"root mean squared error {short_number(_rmse(chosen))} over all rows"
+        error = f"{_error_name(chosen)} {short_number(_error(chosen))} over all rows"
         set_title(ax, f"{', '.join([subject, *details])}: {error}")
         self.ax_, self.axes_, self.figure_ = ax, {kind: panel}, ax.figure
         return self
@@ -204,8 +217,47 @@ def _one_of(labels: list[Any], wanted: Any, name: str) -> Any:
     return wanted
 
 
-def _rmse(frame: pd.DataFrame) -> float:
+def _classes(frame: pd.DataFrame) -> list[Any]:
+    """Return the classes; none if the targets are numbers."""
+    dtype = frame["y_true"].dtype
+    return dtype.categories.tolist() if isinstance(dtype, pd.CategoricalDtype) else []
+
+
+def _check_label(frame: pd.DataFrame, label: Any, kind: str) -> None:
+    """Raise unless there are probabilities of this class to draw."""
+    known = [name for name in _classes(frame) if name in frame.columns]
+    if kind == "error" or label not in known:
+        of = ", ".join(map(str, known[:9])) or "none"
+        raise ValueError(
+            f"label must be a class whose probability was predicted, {of}, with kind='forecast'. "
+            f"Got {label!r} and kind={kind!r} instead; probabilities need "
+            "backtest(classifier, ..., method='predict_proba')."
+        )
+
+
+def _as_numbers(frame: pd.DataFrame, label: Any) -> pd.DataFrame:
+    """Return the positions of classes, or the probability of one of them, in their place."""
+    classes = _classes(frame)
+    if not classes:
+        return frame
+    known, numbers = frame["y_true"].notna(), frame[list(COLUMNS[:2])]
+    if label is not None:
+        truth = (frame["y_true"] == label).astype(np.float64)
+        return numbers.assign(y_true=truth.where(known), y_pred=frame[label])
+    truth = frame["y_true"].cat.codes.astype(np.float64)
+    return numbers.assign(y_true=truth.where(known), y_pred=frame["y_pred"].cat.codes)
+
+
+def _error(frame: pd.DataFrame) -> float:
+    """Return the root mean squared error, or the error rate of classes, over known targets."""
+    if _classes(frame):
+        known = frame[frame["y_true"].notna()]
+        return float((known["y_true"] != known["y_pred"]).mean())
     return float(np.sqrt(((frame["y_true"] - frame["y_pred"]) ** 2).mean()))
+
+
+def _error_name(frame: pd.DataFrame) -> str:
+    return "error rate" if _classes(frame) else "root mean squared error"
 
 
 def _places(times: pd.Index) -> NDArray[np.float64]:
@@ -224,12 +276,20 @@ def _places(times: pd.Index) -> NDArray[np.float64]:
     return pd.factorize(times)[0].astype(np.float64)
 
 
-def _draw_forecast(panel: Axes, frame: pd.DataFrame) -> None:
+def _draw_forecast(panel: Axes, frame: pd.DataFrame, label: Any) -> None:
     """Draw truth and forecasts over time, fold by fold."""
-    times = frame.index.get_level_values(-1)
-    frame = frame.assign(place=_places(times))
+    times, classes = frame.index.get_level_values(-1), _classes(frame)
+    frame = _as_numbers(frame, label).assign(place=_places(times))
     truth = frame.drop_duplicates("place")
-    panel.plot(truth["place"], truth["y_true"], color=INK, linewidth=1.2, label="truth")
+    panel.plot(
+        truth["place"],
+        truth["y_true"],
+        color=INK,
+        linewidth=1.2,
+        drawstyle="steps-mid" if classes else "default",
+        label="truth",
+    )
+    as_points = classes and label is None
     folds = list(frame.groupby("fold", sort=True))
     quantiles = sorted(set(frame.columns) - {*COLUMNS, "place"})
     for i, (_, fold) in enumerate(folds):
@@ -248,8 +308,8 @@ def _draw_forecast(panel: Axes, frame: pd.DataFrame) -> None:
             fold["place"],
             fold["y_pred"],
             color=VERMILION,
-            linewidth=1.2,
-            marker="." if len(frame) <= MARKED_ROWS or len(fold) == 1 else None,
+            linewidth=0 if as_points else 1.2,
+            marker="." if as_points or len(frame) <= MARKED_ROWS or len(fold) == 1 else None,
             label="_nolegend_" if i else "forecast",
         )
     starts = [fold["place"].iloc[0] for _, fold in folds]
@@ -269,7 +329,10 @@ def _draw_forecast(panel: Axes, frame: pd.DataFrame) -> None:
             )
     unit = " (seconds)" if isinstance(times, pd.TimedeltaIndex) else ""
     panel.set_xlabel(f"{'row' if times.name is None else times.name}{unit}")
-    panel.set_ylabel("target")
+    panel.set_ylabel("target" if label is None else f"probability of {label}")
+    if as_points:
+        panel.set_yticks(range(len(classes)), [str(name) for name in classes])
+        panel.set_ylabel("class")
     panel.margins(x=0.01)
     panel.legend(loc="best")
     if isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
@@ -285,7 +348,7 @@ def _draw_error(panel: Axes, frame: pd.DataFrame) -> None:
     horizons = list(frame["horizon"].unique())
     by = "horizon" if len(horizons) > 1 else "fold"
     labels = horizons if by == "horizon" else sorted(frame["fold"].unique())
-    errors = frame.groupby(["fold", "horizon"], sort=False)[list(COLUMNS[2:])].apply(_rmse)
+    errors = frame.groupby(["fold", "horizon"], sort=False)[list(COLUMNS[2:])].apply(_error)
     places = [labels.index(key) for key in errors.index.get_level_values(by)]
     if by == "horizon":
         panel.plot(places, errors, "o", color=INK, alpha=0.4, label="each fold")
@@ -300,6 +363,6 @@ def _draw_error(panel: Axes, frame: pd.DataFrame) -> None:
     ticks = range(0, len(texts), int(np.ceil(len(texts) / most)))
     panel.set_xticks(ticks, texts[:: ticks.step])
     panel.set_xlabel(by)
-    panel.set_ylabel("root mean squared error")
+    panel.set_ylabel(_error_name(frame))
     panel.set_ylim(bottom=0)
     panel.legend(loc="best")

@@ -16,6 +16,7 @@ INDICES = {
     "numbers": pd.RangeIndex(100, 100 + N),
     "text": pd.Index([f"row {i:02}" for i in range(N)]),
 }
+HOLE = INDICES["dates"][17]
 
 
 def backtest_result(index=INDICES["dates"], n_folds=4, horizons=(1, 2), series=None):
@@ -136,6 +137,74 @@ def test_many_horizons_are_legible(assert_legible):
     result = backtest_result(horizons=[f"in {h} hours" for h in range(1, 25)])
     for kind in ("forecast", "error"):
         assert_legible(BacktestDisplay.from_backtest(result, kind=kind).figure_)
+
+
+def classes_result(with_probabilities=True):
+    """Return predictions of three classes of which every fourth row is wrong."""
+    names = np.array(["down", "even", "up"])
+    codes = np.arange(N) // 8 % 3
+    wrong = np.arange(N) % 4 == 0
+    columns = {
+        "fold": np.arange(N) // 12,
+        "horizon": 1,
+        "y_true": pd.Categorical(names[codes], categories=names),
+        "y_pred": pd.Categorical(names[(codes + wrong) % 3], categories=names),
+    }
+    if with_probabilities:
+        columns |= {name: np.linspace(i / 3, 0.3, N) for i, name in enumerate(names)}
+    return Bunch(predictions=pd.DataFrame(columns, index=INDICES["dates"]))
+
+
+@pytest.mark.parametrize("with_probabilities", [False, True])
+def test_true_and_predicted_classes_are_drawn_at_their_names(with_probabilities, assert_legible):
+    result = classes_result(with_probabilities)
+    display = BacktestDisplay.from_backtest(result)
+    ax = display.axes_["forecast"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["down", "even", "up"]
+    truth, *folds = ax.lines
+    np.testing.assert_array_equal(truth.get_ydata(), result.predictions["y_true"].cat.codes)
+    drawn = np.concatenate([line.get_ydata() for line in folds])
+    np.testing.assert_array_equal(drawn, result.predictions["y_pred"].cat.codes)
+    assert not ax.collections  # probabilities are no quantiles
+    assert "error rate 0.25 over all rows" in display.ax_.get_title()
+    assert_legible(display.figure_)
+
+
+def test_the_probability_of_a_class_is_drawn_beside_its_truth(assert_legible):
+    result = classes_result()
+    result.predictions.loc[HOLE, "y_true"] = np.nan
+    display = BacktestDisplay.from_backtest(result, label="even")
+    ax = display.axes_["forecast"]
+    truth, *folds = ax.lines
+    expected = (result.predictions["y_true"] == "even").astype(float)
+    expected[HOLE] = np.nan
+    np.testing.assert_array_equal(truth.get_ydata(), expected)
+    drawn = np.concatenate([line.get_ydata() for line in folds])
+    np.testing.assert_array_equal(drawn, result.predictions["even"])
+    assert ax.get_ylabel() == "probability of even"
+    assert_legible(display.figure_)
+
+
+def test_the_error_of_classes_is_their_error_rate():
+    display = BacktestDisplay.from_backtest(classes_result(), kind="error")
+    panel = display.axes_["error"]
+    np.testing.assert_allclose(panel.lines[0].get_ydata(), 0.25)
+    assert panel.get_ylabel() == "error rate"
+
+
+@pytest.mark.parametrize(
+    ("result", "arguments", "message"),
+    [
+        (classes_result(), {"label": "left"}, "down, even, up, with .* Got 'left' and"),
+        (classes_result(), {"label": "up", "kind": "error"}, "Got 'up' and kind='error'"),
+        (classes_result(False), {"label": "up"}, "predicted, none, .*method='predict_proba'"),
+        (backtest_result(), {"label": 1}, "predicted, none, .* Got 1 and"),
+    ],
+)
+def test_a_probability_that_was_not_predicted_is_an_error(plt, result, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BacktestDisplay.from_backtest(result, **arguments)
+    assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize(
