@@ -38,6 +38,13 @@ class AttentionMixin(PlacingMixin):
                 f"attention={self.__dict__.get('attention')!r} and "
                 f"attention_mode={self.__dict__.get('attention_mode')!r}."
             )
+        if name == "path_":
+            raise AttributeError(
+                f"{type(self).__name__} has no path_: only fit with attention='bottleneck' and an "
+                f"attention_mode leaves one, and partial_fit removes it. Got "
+                f"attention={self.__dict__.get('attention')!r} and "
+                f"attention_mode={self.__dict__.get('attention_mode')!r}."
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def attention_weights(self, X: ArrayLike, *, groups: ArrayLike | None = None) -> Bunch:

@@ -160,6 +160,7 @@ class FittingMixin(AttentionMixin):
             training.calibrate_quantiles(fitted.net_, validation_set)
         fitted.n_iter_ = result.best_epoch
         fitted.history_ = pd.DataFrame(training.history(fitted.net_))
+        fitted.__dict__.pop("path_", None)  # of an earlier fit
         if result.path:
             fitted.path_ = pd.DataFrame(result.path)
         if self.attention_mode is not None:
@@ -254,8 +255,7 @@ class FittingMixin(AttentionMixin):
             self._seed = self._draw_seed()
             self._learn_scales(windows.select(kept), weight[kept])
             self._prepare_target(y[kept], weight[kept])
-            fitted_before = *dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values(), "path_"
-            for name in fitted_before:
+            for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
                 self.__dict__.pop(name, None)
             self.net_ = self._make_net(device)
         else:

@@ -207,9 +207,9 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         weights, whereas averages over the last steps are compared and kept.
 
     path_ : DataFrame
-        Only with ``"bottleneck"``: a row for each candidate of the path, with its ``penalty``,
-        ``valid_loss``, the ``standard_error`` of its difference from the best, the ``density``
-        (mean gate) and whether it was ``selected``. See :class:`PathDisplay`.
+        Only with ``"bottleneck"``, of the last ``fit``: a row for each candidate, with ``penalty``,
+        ``valid_loss`` (without a validation set the training loss), its ``standard_error``,
+        ``density`` (mean gate) and ``selected``. See :class:`PathDisplay`.
 
     n_iter_ : int
         Number of epochs after which the present weights were reached.

@@ -37,8 +37,17 @@ class PathDisplay:
     Parameters
     ----------
     path : DataFrame
-        A row for each candidate, as an estimator's ``path_``: ``penalty``, ``valid_loss``,
-        ``standard_error``, ``density`` and ``selected``, in the order of the penalties.
+        A row for each candidate, as an estimator's ``path_``, in the order of training:
+
+        - ``penalty``: weight of the L0 penalty. It is 0 for the first, the network after the
+          warm-up, and then grows; without a validation set it falls;
+        - ``valid_loss``: loss of the validation set, or of the training set if there is none;
+        - ``standard_error``: that of the difference between this loss and the lowest;
+        - ``density``: mean gate;
+        - ``selected``: whether its gates were kept. One row is, or none if no candidate predicts
+          better than a constant: all gates are then closed.
+
+        ``partial_fit`` trains without a path, and removes the one of ``fit``.
 
     Attributes
     ----------
@@ -108,7 +117,7 @@ class PathDisplay:
             advice = "draw its last step, pipeline[-1]"
         else:
             check_is_fitted(estimator)
-            advice = "call fit with attention='bottleneck' and an attention_mode"
+            advice = "call fit (not partial_fit) with attention='bottleneck' and an attention_mode"
         if not hasattr(estimator, "path_"):
             raise ValueError(
                 "The estimator must have a path_, as AttentionLSTMRegressor with "
