@@ -151,6 +151,7 @@ class PathDisplay:
                 f"candidate. Got {list(path.columns)} and {len(path)} rows instead; pass the "
                 "path_ of a fitted estimator."
             )
+        path = path.sort_values("penalty", kind="stable")  # it falls without a validation set
         ax = new_axes(ax, 8, 3.6)
         ax.set_axis_off()
         density_panel = ax.inset_axes((0, 0, 1, 1))

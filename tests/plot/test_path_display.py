@@ -41,6 +41,14 @@ def test_the_losses_are_drawn_with_a_band_of_one_standard_error():
     np.testing.assert_allclose(panel.lines[1].get_ydata(), frame["valid_loss"].min())
 
 
+def test_falling_penalties_are_drawn_as_growing_ones():
+    rising = path()
+    falling = pd.concat([rising[:1], rising[:0:-1]], ignore_index=True)
+    for name in ("loss", "density"):
+        lines = [PathDisplay(frame).plot().axes_[name].lines[0] for frame in (rising, falling)]
+        np.testing.assert_array_equal(lines[1].get_xydata(), lines[0].get_xydata())
+
+
 def test_the_density_has_a_scale_of_its_own():
     frame = path()
     display = PathDisplay(frame).plot()
