@@ -12,13 +12,15 @@ from torch import Tensor
 
 from .._random import generator
 from .._threads import use_one_thread_after_fork
+from ._blocks import BlockedWindows
 from ._missing import fill_missing, observed_cells
 from ._scaling import Standardizer
+from ._stored import rows_in_a_block
 from ._windows import Windows
 
-# Arrays up to this size (in the network's precision) are put on the device whole; from larger ones
-# each batch is read by itself, so that a memory map stays on disk.
-RESIDENT_BYTES = 2**28
+# Data up to this size (in the network's precision) are put on the device whole. Of larger ones this
+# much is held at a time, and the order of training is drawn by blocks, see BlockedWindows.
+RESIDENT_BYTES = 2**26
 # Windows at a time where nothing is learnt.
 INFERENCE_BATCH = 512
 
@@ -29,7 +31,7 @@ class WindowDataset(torch.utils.data.Dataset[Any]):
     Parameters
     ----------
     windows : Windows
-        In numpy arrays or memory maps.
+        Of numpy arrays, memory maps or a :class:`StoredArray`.
 
     scaler : Standardizer
         Scaling of the features.
@@ -62,15 +64,23 @@ class WindowDataset(torch.utils.data.Dataset[Any]):
         self.device = device
         self.scaler: Standardizer = scaler
         values = windows.values
-        self.resident = values.size * self.dtype.itemsize <= RESIDENT_BYTES
-        if self.resident:
-            used = windows.n_uses(np.ones(len(windows))) > 0
-            windows = windows.convert(self._scaled(values, used), self._on_device)
+        self.used = windows.is_used()
+        like = torch.empty(0, dtype=self.dtype, device=device)
+        self.blocks: BlockedWindows | None = None
         self.windows: Windows = windows
-        # On disk, missing values are looked for in each batch.
-        self.may_miss = not self.resident or bool(windows.values.isnan().any())
-        offsets = np.arange(1 - windows.lookback, 1)
-        self.offsets = self._on_device(offsets) if self.resident else offsets
+        self.offsets: Any = np.arange(1 - windows.lookback, 1)
+        if values.size * self.dtype.itemsize <= RESIDENT_BYTES:
+            resident = like.new_empty(values.shape)
+            step = rows_in_a_block(values)
+            for first in range(0, len(values), step):
+                rows = slice(first, first + step)
+                resident[rows] = self._scaled(values[rows], rows)
+            self.windows = windows.convert(resident, self._on_device)
+            self.offsets = self._on_device(self.offsets)
+        else:
+            self.blocks = BlockedWindows(windows, self._scaled, RESIDENT_BYTES, like)
+        # In data that are read again and again, missing values are looked for in each batch.
+        self.may_miss = self.blocks is not None or bool(self.windows.values.isnan().any())
         if y is not None:
             assert weight is not None
             self.y = self._on_device(y).to(self.dtype)
@@ -79,8 +89,9 @@ class WindowDataset(torch.utils.data.Dataset[Any]):
     def _on_device(self, array: NDArray[Any]) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
 
-    def _scaled(self, values: NDArray[Any], used: NDArray[Any] | None = None) -> Tensor:
-        return self._on_device(self.scaler.transform(values, used)).to(self.dtype)
+    def _scaled(self, values: NDArray[Any], rows: Any) -> Tensor:
+        """Scale rows that have been read, at these positions."""
+        return self._on_device(self.scaler.transform(values, self.used[rows])).to(self.dtype)
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -98,11 +109,17 @@ class WindowDataset(torch.utils.data.Dataset[Any]):
 
     def _cut(self, which: Tensor) -> tuple[Tensor, Tensor | None]:
         """Cut windows, with NaN at missing cells and a mask of the steps that they have."""
-        if self.resident:
+        if self.blocks is None:
             X, mask = self.windows.take(which.to(self.device), self.offsets)
             return X, mask
-        values, mask = self.windows.take(which.numpy(), self.offsets)
-        return self._scaled(values), None if mask is None else self._on_device(mask)
+        X, mask = self.blocks.take(which.numpy(), self.offsets)
+        return X, None if mask is None else self._on_device(mask)
+
+    def shuffled(self) -> Tensor:
+        """Draw an order of the windows from the fit's generator."""
+        if self.blocks is None:
+            return torch.randperm(len(self), generator=generator())
+        return self.blocks.shuffled(generator())
 
     def targets(self, which: Tensor) -> tuple[Tensor, Tensor]:
         """Take the targets and the weights at ``which``."""
@@ -118,6 +135,9 @@ class Batched(Sized, Protocol):
 
     def targets(self, which: Tensor) -> tuple[Tensor, Tensor]:
         """Return the targets and the weights of some samples."""
+
+    def shuffled(self) -> Tensor:
+        """Draw an order of the samples."""
 
 
 class Batches:
@@ -141,7 +161,6 @@ class Batches:
         self.shuffle = shuffle and len(dataset) > batch_size
 
     def __iter__(self) -> Iterator[tuple[dict[str, Tensor], tuple[Tensor, Tensor]]]:
-        n = len(self.dataset)
-        order = torch.randperm(n, generator=generator()) if self.shuffle else torch.arange(n)
+        order = self.dataset.shuffled() if self.shuffle else torch.arange(len(self.dataset))
         for which in order.split(self.batch_size):  # type: ignore[no-untyped-call]
             yield self.dataset.batch(which), self.dataset.targets(which)

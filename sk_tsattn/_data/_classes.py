@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from ._numbers import refuse_missing
+from ._stored import StoredArray, is_stored
 
 Array = NDArray[Any]
 
@@ -52,6 +53,8 @@ def check_labels_of_classes(y: Any, n_rows: int, weight: NDArray[np.float64]) ->
         )
     if hasattr(y, "detach"):  # a torch tensor
         y = y.detach().cpu().numpy()
+    elif is_stored(y):
+        y = StoredArray(y)[:]
     labels: Array = column_or_1d(np.asarray(y), warn=True)
     if len(labels) != n_rows:
         raise ValueError(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ._calendar import Calendar, Steps
 from ._holes import describe_holes
 from ._rows import Rows
+from ._stored import put_before
 from ._time_labels import kind_of, ordinals
 from ._windows import Windows
 
@@ -423,7 +424,7 @@ def _concatenate(before: Rows, rows: Rows, codes: NDArray[np.intp]) -> Rows:
     if before.labels is not None and rows.labels is not None:
         labels = before.labels.append(rows.labels)
     return Rows(
-        np.concatenate([before.values, rows.values]),
+        put_before(before.values, rows.values),
         None if rows.codes is None else np.concatenate([codes, rows.codes]),
         rows.series,
         labels,
@@ -435,7 +436,7 @@ def _concatenate(before: Rows, rows: Rows, codes: NDArray[np.intp]) -> Rows:
 def _tail(rows: Rows, n_rows: int) -> Rows:
     """Keep the last ``n_rows`` rows of each series, in the rows' own order."""
     if rows.values.ndim == 3:
-        values = rows.values[:0, 0]
+        values = rows.values[:0][:, 0]
         return replace(rows, values=values, codes=None, labels=None, times=None)
     codes = rows.series_codes()
     from_end = pd.Series(codes[::-1]).groupby(codes[::-1]).cumcount().to_numpy()[::-1]

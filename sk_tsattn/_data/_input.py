@@ -12,13 +12,14 @@ from sklearn.utils.validation import validate_data
 from ._numbers import as_numbers, check_columns, refuse_missing
 from ._ragged import is_list_of_tables, pad_windows
 from ._scaling import extreme_exponent, in_units
+from ._stored import StoredArray
 
 WINDOWS_SHAPE = "(n_samples, n_timesteps, n_features), oldest step first"
 
 
 def check_features(
     estimator: Any, X: Any, *, lookback: int | None, reset: bool
-) -> tuple[NDArray[Any], list[Any]]:
+) -> tuple[Any, list[Any]]:
     """Check the numbers of ``X``, their names and the shape of windows.
 
     Parameters
@@ -38,8 +39,9 @@ def check_features(
 
     Returns
     -------
-    values : ndarray of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
-        Numbers, with NaN at missing cells; not a copy if ``X`` is an array of numbers.
+    values : array of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
+        Numbers, with NaN at missing cells; not a copy if ``X`` is an array of numbers. A
+        :class:`StoredArray` if ``X`` is read in parts.
 
     columns : list
         Name of each feature, or its number.
@@ -60,7 +62,7 @@ def check_features(
     named = hasattr(table, "columns")
     if named:  # wrong columns are reported before wrong values in them
         _check_features_in(estimator, table, reset)
-    values = as_numbers(X, "X", finite="allow-nan", estimator=estimator)
+    values = as_numbers(X, "X", finite="allow-nan", estimator=estimator, stored=True)
     if values.ndim > 3:
         raise ValueError(
             f"X must have shape {WINDOWS_SHAPE}, or (n_rows, n_features) with lookback set. "
@@ -89,8 +91,8 @@ def _check_features_in(estimator: Any, X: Any, reset: bool) -> None:
 
 
 def _check_windows(
-    values: NDArray[Any], estimator: Any, name: str, lookback: int | None, reset: bool
-) -> NDArray[Any]:
+    values: Any, estimator: Any, name: str, lookback: int | None, reset: bool
+) -> Any:
     """Check the shape of windows; return their newest ``lookback`` steps, as a view."""
     n_timesteps, n_features = values.shape[1:]
     if not n_timesteps or not n_features:
@@ -122,7 +124,9 @@ def _check_windows(
             f"X must have windows of {expected} steps, as {name} was fitted on. {came}; cut "
             f"windows with make_windows(..., lookback={expected})."
         )
-    return values[:, -expected:]
+    return (
+        values.newest_steps(expected) if isinstance(values, StoredArray) else values[:, -expected:]
+    )
 
 
 def check_target(

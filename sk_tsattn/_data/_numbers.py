@@ -10,6 +10,8 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
+from ._stored import StoredArray, is_stored
+
 # Columns, rows or cells named in a message.
 N_NAMED = 5
 # What to do with data that are no numbers, and with missing ones, by the name of the argument.
@@ -37,7 +39,8 @@ def as_numbers(
     ensure_2d: bool = True,
     finite: bool | str = True,
     estimator: Any = None,
-) -> NDArray[Any]:
+    stored: bool = False,
+) -> Any:
     """Return ``data`` as an array of numbers, without a copy if it is one.
 
     Parameters
@@ -57,9 +60,13 @@ def as_numbers(
     estimator : estimator or None, default=None
         Named in scikit-learn's messages.
 
+    stored : bool, default=False
+        Whether an array that is read in parts may stay so, see :class:`StoredArray`. Otherwise it
+        is read into memory.
+
     Returns
     -------
-    values : ndarray
+    values : ndarray or StoredArray
         Of a dtype of bool, integers or floats of at most 64 bits.
 
     Raises
@@ -70,6 +77,8 @@ def as_numbers(
     TypeError
         If ``data`` is sparse or a cell is a dict, as scikit-learn's checks of estimators require.
     """
+    if stored and is_stored(data):
+        return _check_stored(StoredArray(data), name, ensure_2d, finite, estimator)
     columns = check_columns(data, name)
     original, data = data, to_array(data, name)
     if not data.ndim and not ensure_2d:
@@ -85,14 +94,37 @@ def as_numbers(
         estimator=estimator,
         input_name=name,
     )
-    if finite:
-        try:  # quicker than np.isfinite, and without a copy
-            with np.errstate(over="ignore", invalid="ignore"):  # its sum of large numbers
-                check_array(values, allow_nd=True, ensure_2d=False, ensure_all_finite=finite)
-        except ValueError:
-            wrong = np.isinf(values) if finite == "allow-nan" else ~np.isfinite(values)
-            refuse_missing(wrong, values, name, columns)
+    _check_finite(values, name, finite, columns)
     return values
+
+
+def _check_stored(
+    values: StoredArray, name: str, ensure_2d: bool, finite: bool | str, estimator: Any
+) -> StoredArray:
+    """Check an array that is read in parts."""
+    as_numbers(values[:1], name, ensure_2d=ensure_2d, finite=False, estimator=estimator)
+    if finite:
+        for first, block in values.blocks():
+            _check_finite(block, name, finite, None, first)
+    return values
+
+
+def _check_finite(
+    values: NDArray[Any],
+    name: str,
+    finite: bool | str,
+    columns: list[Any] | None,
+    first_row: int = 0,
+) -> None:
+    """Raise a ValueError that names the cells that are not finite; NaN may be allowed."""
+    if not finite:
+        return
+    try:  # quicker than np.isfinite, and without a copy
+        with np.errstate(over="ignore", invalid="ignore"):  # its sum of large numbers
+            check_array(values, allow_nd=True, ensure_2d=False, ensure_all_finite=finite)
+    except ValueError:
+        wrong = np.isinf(values) if finite == "allow-nan" else ~np.isfinite(values)
+        refuse_missing(wrong, values, name, columns, first_row=first_row)
 
 
 def check_columns(data: Any, name: str) -> list[Any] | None:
@@ -199,7 +231,7 @@ def to_array(data: Any, name: str) -> NDArray[Any]:
     elif type(data).__module__.partition(".")[0] == "polars":
         data = _without_large_integers(data)
     try:
-        array = np.asarray(data)
+        array = StoredArray(data)[:] if is_stored(data) else np.asarray(data)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{name} must have one length along each axis. Got a {type(data).__name__} of parts "
@@ -284,6 +316,7 @@ def refuse_missing(
     name: str,
     columns: list[Any] | None,
     labels: Any = None,
+    first_row: int = 0,
 ) -> None:
     """Raise a ValueError that names the columns and rows of cells that are not finite.
 
@@ -303,12 +336,16 @@ def refuse_missing(
 
     labels : pandas.Index or None, default=None
         Labels of the rows.
+
+    first_row : int, default=0
+        Number of the first of these rows, which may be a part of all.
     """
     if not missing.any():
         return
     is_nan = bool(np.isnan(values[missing]).any())
     rows = np.flatnonzero(missing.reshape(len(missing), -1).any(axis=1))
-    where = f"{len(rows)} of {len(missing)} rows ({_listed([str(row) for row in rows])}"
+    where = f"{len(rows)} of {len(missing)} rows" + f" from row {first_row} on" * (first_row > 0)
+    where += f" ({_listed([str(row + first_row) for row in rows])}"
     if labels is not None:
         where += f"; labelled {_listed([str(labels[row]) for row in rows])}"
     where += ")"

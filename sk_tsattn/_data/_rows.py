@@ -29,8 +29,8 @@ class Rows:
 
     Parameters
     ----------
-    values : ndarray of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
-        The numbers as they were given, not copied.
+    values : array of shape (n_rows, n_features) or (n_samples, n_timesteps, n_features)
+        The numbers as they were given, not copied; a :class:`.StoredArray` is read in parts.
 
     codes : int ndarray of shape (n_rows,) or None
         Series of each row; None if the series are not named.
@@ -48,7 +48,7 @@ class Rows:
         Name of each feature, or its number.
     """
 
-    values: NDArray[Any]
+    values: Any
     codes: NDArray[np.intp] | None
     series: pd.Index
     labels: pd.Index | None

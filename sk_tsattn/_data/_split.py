@@ -110,8 +110,10 @@ def reaches_into(
         members = np.flatnonzero(series == code)
         split = int(np.argmax(is_last[members]))
         near = members[max(0, split - windows.lookback + 1) : split]
-        newest = windows.values[windows.last[near], -1]  # (k, n_features)
-        after = windows.values[windows.last[members[split]]]  # (n_timesteps, n_features)
+        newest = windows.values[windows.last[near]][:, -1]  # (k, n_features)
+        after = windows.values[windows.last[members[split : split + 1]]][
+            0
+        ]  # (n_timesteps, n_features)
         same = newest[:, None] == after
         missing = np.isnan(newest)[:, None] & np.isnan(after)
         # A row without any value is no sign.

@@ -102,7 +102,7 @@ class Windows:
         return complete
 
     def take(self, which: Any, offsets: Any) -> tuple[Any, Any]:
-        """Cut the windows at ``which``.
+        """Cut the windows at ``which``, from values that are in memory.
 
         Parameters
         ----------
@@ -120,17 +120,41 @@ class Windows:
         mask : bool array of shape (n, lookback) or None
             Which steps were observed; None where no window of the whole set is short.
         """
+        position, mask = self.positions(which, offsets)
+        return self.values[self.rows_at(position)], mask
+
+    def positions(self, which: Any, offsets: Any) -> tuple[Any, Any]:
+        """Return the positions of the steps of the windows at ``which``, and their mask.
+
+        Returns
+        -------
+        position : int array of shape (n, lookback), or (n,) where ``values`` are windows
+            In the order of ``last`` and ``first``.
+
+        mask : bool array of shape (n, lookback) or None
+            As :meth:`take` returns it.
+        """
         last = self.last[which]
         if self.values.ndim == 3:
-            return self.values[last], None
+            return last, None
         position = last[:, None] + offsets
         mask = None
         if self.any_short:
             first = self.first[which][:, None]
             mask = position >= first
             position = position.clip(min=first)
-        rows = position if self.order is None else self.order[position]
-        return self.values[rows], mask
+        return position, mask
+
+    def rows_at(self, position: Any) -> Any:
+        """Return the rows of ``values`` at positions."""
+        return position if self.order is None else self.order[position]
+
+    def is_used(self) -> NDArray[np.bool_]:
+        """Return which rows (or given windows) occur in a window."""
+        if len(self) == len(self.values):  # one window for each, in order
+            return np.ones(len(self), dtype=bool)
+        used: NDArray[np.bool_] = self.n_uses(np.ones(len(self))) > 0
+        return used
 
     def n_uses(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum the weights of the windows that contain each row (or each given window).

@@ -15,7 +15,7 @@ from .._data._numbers import as_numbers
 
 def check_windows(X: ArrayLike) -> NDArray[Any]:
     """Return ``X`` as an array; raise unless it holds rows (2-D) or windows (3-D) of numbers."""
-    values = as_numbers(X, "X", finite=False)
+    values: NDArray[Any] = as_numbers(X, "X", finite=False)
     if values.ndim > 3:
         raise ValueError(
             "X must have shape (n_samples, n_timesteps, n_features), oldest step first. Got an "
