@@ -246,6 +246,9 @@ class _TwoWindows(torch.utils.data.Dataset[Any]):
     def targets(self, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.y
 
+    def shuffled(self) -> torch.Tensor:
+        return torch.arange(2)
+
 
 def change_net(net: NeuralNet, **options: Any) -> None:
     """Set the net's options that differ from ``options``; the others keep their state."""
