@@ -85,6 +85,10 @@ class AttentionLSTMClassifier(ClassifierMixin, BaseAttentionLSTM):  # type: igno
 
     device : str, default="auto"
 
+    precision : {"auto", "float64", "float32", "bf16"}, default="auto"
+
+    compile : bool, default=False
+
     random_state : int, RandomState instance or None, default=None
 
     verbose : int, default=0
@@ -184,6 +188,8 @@ class AttentionLSTMClassifier(ClassifierMixin, BaseAttentionLSTM):  # type: igno
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         device: str = "auto",
+        precision: str = "auto",
+        compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: list[Any] | None = None,
@@ -209,6 +215,8 @@ class AttentionLSTMClassifier(ClassifierMixin, BaseAttentionLSTM):  # type: igno
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.device = device
+        self.precision = precision
+        self.compile = compile
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks

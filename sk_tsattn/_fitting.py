@@ -27,9 +27,6 @@ from .attention._registry import training_options
 
 Array = NDArray[Any]
 
-# Cells (windows x steps x features) up to which the network computes in double precision. It
-# costs nothing noticeable at that size, and makes results independent of how samples are batched.
-FLOAT64_CELLS = 100_000
 # Windows from which early_stopping="auto" holds out a validation set.
 EARLY_STOPPING_WINDOWS = 500
 
@@ -53,6 +50,8 @@ class FittingMixin(AttentionMixin):
     validation_fraction: float
     n_iter_no_change: int
     device: str
+    precision: str
+    compile: bool
     random_state: Any
     verbose: int
     callbacks: Any
@@ -62,6 +61,7 @@ class FittingMixin(AttentionMixin):
     n_iter_: int
     history_: pd.DataFrame
     path_: pd.DataFrame
+    _precision: str
     _y_ndim: int
     _seed: int
 
@@ -154,6 +154,8 @@ class FittingMixin(AttentionMixin):
             bar=type(self).__name__ if self.verbose else None,
             seed=fitted._seed + len(fitted.net_.history),
             phases=not go_on,
+            precision=fitted._precision,
+            compiled=self.compile,
             **training_options(self.attention, self.attention_params),
         )
         if validation_set is not None:
@@ -209,6 +211,8 @@ class FittingMixin(AttentionMixin):
             Weights of the training windows.
         """
         device = training.resolve_device(self.device)
+        if self.compile:
+            training.check_compiler(device)
         if resume:
             rows = self._check_rows(X, groups)
         else:
@@ -250,8 +254,8 @@ class FittingMixin(AttentionMixin):
 
         if not resume:
             n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
-            double = n_cells <= FLOAT64_CELLS and not device.startswith("mps")
-            self._dtype = "float64" if double else "float32"
+            self._precision = training.resolve_precision(self.precision, device, n_cells)
+            self._dtype = training.PRECISIONS[self._precision][0]
             self._seed = self._draw_seed()
             self._learn_scales(windows.select(kept), weight[kept])
             self._prepare_target(y[kept], weight[kept])

@@ -8,6 +8,7 @@ import numpy as np
 
 from ._data._checks import is_int
 from ._training._loss_functions import REGRESSION_LOSSES
+from ._training._precision import PRECISIONS
 from .attention import ATTENTION_MECHANISMS, ATTENTION_MODES
 
 # The check of a value, and its description: "must be ...".
@@ -86,6 +87,8 @@ CONSTRAINTS: dict[str, Constraint] = {
     "validation_fraction": _number(lambda v: 0 < v < 1, "a number in (0, 1)"),
     "n_iter_no_change": _integer(1),
     "warm_start": _one_of(True, False),
+    "precision": _one_of("auto", *PRECISIONS),
+    "compile": _one_of(True, False),
     "random_state": _or_none(
         (
             lambda value: isinstance(value, np.random.RandomState) or is_int(value, 0),

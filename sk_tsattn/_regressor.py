@@ -142,7 +142,17 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     device : str, default="auto"
         Device to compute on, as torch names it (``"cpu"``, ``"cuda:1"``). ``"auto"`` is CUDA if
-        available.
+        available, else MPS (Apple), else the CPU.
+
+    precision : {"auto", "float64", "float32", "bf16"}, default="auto"
+        Numbers that the network computes with. ``"auto"`` is double precision up to 100,000 cells
+        (windows x steps x features), above single precision. ``"bf16"`` trains with torch's
+        autocast: the products of the training steps have 8 significant bits, which some devices
+        compute faster; weights, validation, predictions and attention have single precision.
+
+    compile : bool, default=False
+        Compile the training steps with ``torch.compile``. It takes up to a minute before the first
+        step. See the page on speed before you set it.
 
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, the order of batches, dropout and sampled gates. An int gives
@@ -229,10 +239,12 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     Notes
     -----
     *Shapes.* Axes are always (samples, time, features), oldest step first. Turn channels-first
-    windows with ``X.transpose(0, 2, 1)``. ``X`` may be a list, a numpy array (also read-only or a
-    memory map), a torch tensor, a pandas or polars DataFrame. Batches are cut from ``X`` as it is:
-    neither windows nor converted copies of large data are ever written out. A list of arrays or
-    DataFrames of unequal length is a list of windows, which lack their oldest steps.
+    windows with ``X.transpose(0, 2, 1)``. ``X`` may be a list, a numpy array, a torch tensor, a
+    pandas or polars DataFrame, or an array on disk: a memory map, HDF5, zarr, anything with
+    ``shape``, ``dtype`` and slices. Neither windows nor converted copies of large data are ever
+    written out; above 64 MB, blocks of rows are read, and the order of training is drawn within 16
+    of them at a time, see the page on large data. A list of arrays or DataFrames of unequal length
+    is a list of windows, which lack their oldest steps.
 
     *Missing values.* ``X`` may hold NaN. A missing cell is read as the newest earlier value of its
     feature in the window (or as the mean), is left out of statistics, and has no attention.
@@ -263,9 +275,6 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     *Failures.* A fit that fails leaves the estimator as it was. After a keyboard interrupt the best
     weights so far are kept, and the interrupt is raised again.
-
-    *Precision.* Up to 100,000 cells (windows x steps x features) the network computes in double
-    precision, above in single precision.
 
     References
     ----------
@@ -315,6 +324,8 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         device: str = "auto",
+        precision: str = "auto",
+        compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: list[Any] | None = None,
@@ -341,6 +352,8 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.device = device
+        self.precision = precision
+        self.compile = compile
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks

@@ -83,15 +83,19 @@ class WindowDataset(torch.utils.data.Dataset[Any]):
         self.may_miss = self.blocks is not None or bool(self.windows.values.isnan().any())
         if y is not None:
             assert weight is not None
-            self.y = self._on_device(y).to(self.dtype)
-            self.weight = self._on_device(weight / weight.mean()).to(self.dtype)
+            self.y = self._numbers(y)
+            self.weight = self._numbers(weight / weight.mean())
 
     def _on_device(self, array: NDArray[Any]) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), device=self.device)
 
+    def _numbers(self, array: NDArray[Any]) -> Tensor:
+        """Put numbers on the device; in its precision before, as it may have no other."""
+        return torch.as_tensor(np.ascontiguousarray(array)).to(self.dtype).to(self.device)
+
     def _scaled(self, values: NDArray[Any], rows: Any) -> Tensor:
         """Scale rows that have been read, at these positions."""
-        return self._on_device(self.scaler.transform(values, self.used[rows])).to(self.dtype)
+        return self._numbers(self.scaler.transform(values, self.used[rows]))
 
     def __len__(self) -> int:
         return len(self.windows)

@@ -61,8 +61,9 @@ def check_convergence(
             losses.append(net.criterion_.per_sample(net.module_(**windows.batch(part)), y))
             null_losses.append(net.criterion_.per_sample(constant.expand(len(y), -1), y))
         weights.append(weight)
-    loss, null_loss = torch.cat(losses).double(), torch.cat(null_losses).double()
-    weight = torch.cat(weights).double()
+    # Some devices have no double precision.
+    loss, null_loss = torch.cat(losses).cpu().double(), torch.cat(null_losses).cpu().double()
+    weight = torch.cat(weights).cpu().double()
     weight = weight / weight.sum()
     fitted, null = float((loss * weight).sum()), float((null_loss * weight).sum())
     if not math.isfinite(fitted):

@@ -6,7 +6,7 @@ import torch
 
 
 def resolve_device(device: str) -> str:
-    """Return the device to compute on: for ``"auto"`` CUDA if available, else the CPU.
+    """Return the device to compute on: for ``"auto"`` CUDA if available, else MPS, else the CPU.
 
     Raises
     ------
@@ -14,7 +14,9 @@ def resolve_device(device: str) -> str:
         If torch does not know the device, or cannot compute on it here.
     """
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         name = str(torch.device(device))
     except (RuntimeError, TypeError) as error:

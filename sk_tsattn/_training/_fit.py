@@ -24,6 +24,7 @@ from ._evaluation import (
 from ._inference import flatten_recurrent_weights
 from ._interchange import find_interchangeable
 from ._path import PenaltyPath, has_penalty
+from ._precision import PRECISIONS, MixedPrecision
 from ._selection import lowest_penalty
 from ._stopping import StopTraining, is_raised_by_callback
 from ._user_callbacks import check_monitors
@@ -63,6 +64,8 @@ def train(
     seed: int,
     phases: bool = True,
     tolerance: float = 0.0,
+    precision: str = "float32",
+    compiled: bool = False,
 ) -> TrainingResult:
     """Train for at most ``n_epochs`` more epochs, and restore the best state.
 
@@ -100,6 +103,12 @@ def train(
     tolerance : float, default=0.0
         Relative increase of the validation loss accepted in exchange for sparser gates. Has no
         effect on networks without an L0 penalty.
+
+    precision : str, default="float32"
+        A key of :data:`PRECISIONS`: whether the steps use autocast.
+
+    compiled : bool, default=False
+        Whether the forward and backward passes are compiled.
 
     Returns
     -------
@@ -144,14 +153,23 @@ def train(
         best.sink = _silent
         first.insert(1, ("best_epoch", best))
         last.append(("patience", StopWhen(lambda: best.misses_ >= patience)))
+    mixed, autocast = None, PRECISIONS[precision][1]
+    if autocast is not None:
+        mixed = MixedPrecision(autocast)
+        first.insert(0, ("mixed_precision", mixed))
     net.callbacks_ = [*callbacks[:position], *first, *callbacks[position:], *last]
     net.train_split = None if validation is None else predefined_split(validation)
     flatten_recurrent_weights(net.module_)
+    if compiled:
+        net.module_.compile()
     try:
         with random_numbers(seed):
             interrupted = _run_epochs(net, training, n_epochs, report)
     finally:
         report.close()
+        if mixed is not None:
+            mixed.close(net)
+        net.module_._compiled_call_impl = None  # predictions are not compiled
         net.callbacks_ = callbacks
         net.train_split = None
         if path is not None:

@@ -7,8 +7,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn._data._batches import WindowDataset
+from sk_tsattn._data._scaling import Standardizer
+from sk_tsattn._data._windows import Windows
+from sk_tsattn._training import resolve_device
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 5, 3))
@@ -51,6 +56,49 @@ def test_an_unavailable_device_is_an_error_and_does_not_change_the_model(device)
     with pytest.raises(ValueError, match=rf"'device' parameter.*Got '{device}'.*not available"):
         model.set_params(device=device).fit(X, Y)
     np.testing.assert_array_equal(model.predict(X), before)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_takes_an_accelerator_if_there_is_one(cuda, mps, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert resolve_device("auto") == expected
+
+
+class TypesOnMeta(TorchDispatchMode):
+    """Record the types of the numbers on torch's device without memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.is_meta and result.is_floating_point():
+            self.found.add(result.dtype)
+        return result
+
+
+def test_data_are_put_on_the_device_in_its_precision_and_cut_there(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "isnan", lambda self: torch.zeros(1, dtype=torch.bool))
+    scaler = Standardizer.for_features(X, np.ones(len(X)), standardize=True, columns=[0, 1, 2])
+    with TypesOnMeta() as types:
+        data = WindowDataset(
+            Windows.of_windows(X),
+            scaler,
+            dtype="float32",
+            device="meta",
+            y=Y[:, None],
+            weight=np.ones(len(X)),
+        )
+        batch = data.batch(torch.arange(4))
+        y, weight = data.targets(torch.arange(4))
+    assert types.found == {torch.float32}  # Apple's devices have no double precision
+    assert batch["X"].shape == (4, 5, 3)
+    assert batch["X"].is_meta and y.is_meta and weight.is_meta
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
