@@ -22,6 +22,8 @@ from torch import Tensor, nn
 # Steps of the golden-section search: 2e-10 of the target's range is left.
 N_SEARCH_STEPS = 46
 GOLDEN = (5**0.5 - 1) / 2
+# Known targets of a validation set from which corrections may make intervals narrower.
+MIN_NARROWING = 1000
 # The lowest frequency of a class in the null model.
 MIN_FREQUENCY = 1e-3
 
@@ -93,7 +95,8 @@ class QuantileLoss(nn.Module):
 
     def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
         known = ~y.isnan()
-        loss = self._pinball(self._by_target(outputs), torch.where(known, y, 0.0)[:, :, None])
+        predicted, y = self._by_target(outputs), torch.where(known, y, 0.0)[:, :, None]
+        loss = _pinball(predicted, y, predicted.new_tensor(self.quantiles))
         return _mean_of_known(loss.mean(dim=2), known)
 
     def predict(self, outputs: Tensor) -> Tensor:
@@ -112,25 +115,31 @@ class QuantileLoss(nn.Module):
     def null_prediction(self, y: Tensor, weight: Tensor) -> Tensor:
         """Return the quantiles of each column, (O Q,)."""
         shape = (y.shape[1], len(self.quantiles))
-        y = y[:, :, None]
-        return _best_constants(lambda c: self._pinball(c, y), y, weight, shape).flatten()
+        y, levels = y[:, :, None], y.new_tensor(self.quantiles)
+        return _best_constants(lambda c: _pinball(c, y, levels), y, weight, shape).flatten()
 
     def corrections(self, outputs: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-        """Return the quantiles of the errors of each quantile, (O Q,); 0 for the median."""
+        """Return what to add to each quantile so that it holds on y, (O Q,); 0 for the median.
+
+        It is the quantile of the errors, at a level that is further out by a factor of 1 + 1/n of
+        the probability inside (split conformal prediction). Few targets, which are seldom of all
+        kinds that will come, do not make an interval narrower.
+        """
+        levels = outputs.new_tensor(self.quantiles)
+        outward = (levels - 0.5).sign()
+        n_known = (~y.isnan()).sum(dim=0)[:, None]  # (O, 1)
+        inside = torch.maximum(levels, 1 - levels) * (1 + 1 / n_known)
+        raised = torch.where(outward > 0, inside, 1 - inside).clamp(0, 1)  # (O, Q)
         errors = y[:, :, None] - self.predict(outputs)
-        best = _best_constants(lambda c: self._pinball(c, errors), errors, weight, errors.shape[1:])
-        best[:, [quantile == 0.5 for quantile in self.quantiles]] = 0.0
-        return best.flatten()
+        best = outward * _best_constants(
+            lambda c: _pinball(c, errors, raised), errors, weight, errors.shape[1:]
+        )
+        return (outward * torch.where(n_known < MIN_NARROWING, best.clamp_min(0), best)).flatten()
 
     def _by_target(self, outputs: Tensor) -> Tensor:
         shape = (-1, len(self.quantiles))
         by_target: Tensor = outputs.unflatten(1, shape)  # type: ignore[no-untyped-call] # torch's
         return by_target  # (B, O, Q)
-
-    def _pinball(self, predicted: Tensor, y: Tensor) -> Tensor:
-        levels = predicted.new_tensor(self.quantiles)
-        error = y - predicted
-        return torch.maximum(levels * error, (levels - 1) * error)
 
 
 class LogLoss(nn.Module):
@@ -171,6 +180,12 @@ REGRESSION_LOSSES: dict[str, Callable[..., nn.Module]] = {
     "quantile": QuantileLoss,
 }
 LOSSES = REGRESSION_LOSSES | {"log_loss": LogLoss}
+
+
+def _pinball(predicted: Tensor, y: Tensor, levels: Tensor) -> Tensor:
+    """Return the pinball losses (B, O, Q) of quantiles, with levels (Q,) or (O, Q)."""
+    error = y - predicted
+    return torch.maximum(levels * error, (levels - 1) * error)
 
 
 def _mean_of_known(loss: Tensor, known: Tensor) -> Tensor:

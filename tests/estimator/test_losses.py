@@ -21,7 +21,7 @@ N, T, F = 100, 4, 2
 WINDOWS = np.random.default_rng(0).normal(size=(N, T, F))
 TARGET = 10 + 3 * WINDOWS[:, 1, 0] + np.random.default_rng(1).normal(size=N)
 QUANTILES = (0.1, 0.5, 0.9)
-MANY = np.random.default_rng(2).normal(size=(250, T, F))
+MANY = np.random.default_rng(2).normal(size=(1050, T, F))
 PAIR = np.column_stack([MANY[:, 1, 0], -5 * MANY[:, 0, 1]])
 MECHANISMS = [(name, mode) for name, modes in ATTENTION_MECHANISMS.items() for mode in modes]
 every_loss = pytest.mark.parametrize("loss", REGRESSION_LOSSES)
@@ -168,6 +168,33 @@ def test_neither_the_median_nor_quantiles_with_few_windows_are_shifted():
     np.testing.assert_allclose(few.history_.train_loss, many.history_.train_loss)
     np.testing.assert_allclose(few.predict(MANY), many.predict(MANY))
     assert not np.allclose(few.predict(MANY, quantiles=0.9), many.predict(MANY, quantiles=0.9))
+
+
+def corrections(errors):
+    """Return what is added to quantiles that are 0, for these errors of two outputs."""
+    y = torch.tensor(errors, dtype=torch.float64)[:, None].expand(-1, 2).clone()
+    outputs = torch.zeros(len(y), 2 * len(QUANTILES), dtype=torch.float64)
+    found = LOSSES["quantile"](quantiles=QUANTILES).corrections(
+        outputs, y, torch.ones(len(y)).double()
+    )
+    found = found.reshape(2, -1).numpy()
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+    return found[0]
+
+
+def test_a_correction_is_the_quantile_of_split_conformal_prediction():
+    n = 208  # 0.9 (n + 1) = 188.1, so that the 189th smallest error of 208 covers 0.9
+    errors = np.random.default_rng(0).permutation(np.arange(1.0, n + 1))
+    np.testing.assert_allclose(corrections(errors - n / 2), [20 - n / 2, 0, 189 - n / 2], atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [999, 1000])
+def test_only_many_windows_make_an_interval_narrower(n):
+    errors = np.arange(1.0, n + 1)  # all are above the quantiles, which are 0
+    lower, _, upper = corrections(errors)
+    assert upper == pytest.approx(0.9 * n, abs=2)
+    assert lower == pytest.approx(0.1 * n if n >= 1000 else 0, abs=2)
+    np.testing.assert_allclose(corrections(-errors), [-upper, 0, -lower], atol=1e-6)
 
 
 def test_several_outputs_have_quantiles_each(fitted):
