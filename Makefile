@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --editable .
 .DEFAULT_GOAL := help
 .PHONY: help demo lint test docs picture \
 	benchmark benchmark-believability benchmark-events benchmark-real benchmark-skill \
-	benchmark-intervals benchmark-missing clean
+	benchmark-intervals benchmark-missing benchmark-speed clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-24s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ benchmark-intervals: $(VENV)/.installed  ## compare the coverage of prediction i
 # Hours: see --help for less.
 benchmark-missing: $(VENV)/.installed  ## compare errors with missing values, as they are and imputed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/missing.py --check --jobs 2 $(OPTIONS)
+
+benchmark-speed: $(VENV)/.installed  ## compare the time of training and prediction with bare nn.LSTM
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/speed.py $(OPTIONS)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

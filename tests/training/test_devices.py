@@ -98,7 +98,7 @@ def test_data_are_put_on_the_device_in_its_precision_and_cut_there(monkeypatch):
         y, weight = data.targets(torch.arange(4))
     assert types.found == {torch.float32}  # Apple's devices have no double precision
     assert batch["X"].shape == (4, 5, 3)
-    assert batch["X"].is_meta and y.is_meta and weight.is_meta
+    assert all(tensor.is_meta for tensor in (batch["X"], y, weight))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
