@@ -21,6 +21,7 @@ from ._data._scaling import Standardizer
 from ._data._split import hold_out
 from ._data._windows import Windows
 from ._param_validation import check_parameters
+from ._processes import first_value
 from ._training._sklearn_callbacks import FitReport
 from .attention._kinds import ATTENTION_KINDS, GATE_ATTRIBUTES
 from .attention._registry import training_options
@@ -256,7 +257,7 @@ class FittingMixin(AttentionMixin):
             n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
             self._precision = training.resolve_precision(self.precision, device, n_cells)
             self._dtype = training.PRECISIONS[self._precision][0]
-            self._seed = self._draw_seed()
+            self._seed = first_value(self._draw_seed())
             self._learn_scales(windows.select(kept), weight[kept])
             self._prepare_target(y[kept], weight[kept])
             for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):

@@ -18,28 +18,46 @@ class _Local(threading.local):
     """The generators of the present thread, by device; None outside of fits."""
 
     seed: int = 0
-    generators: dict[str, torch.Generator] | None = None
+    process: int | None = None
+    generators: dict[tuple[str, int | None], torch.Generator] | None = None
 
 
 _local = _Local()
 
 
 @contextmanager
-def random_numbers(seed: int) -> Iterator[None]:
-    """Draw from generators with this seed inside a ``with`` block."""
-    outer = _local.seed, _local.generators
-    _local.seed, _local.generators = seed, {}
+def random_numbers(seed: int, process: int | None = None) -> Iterator[None]:
+    """Draw from generators with this seed inside a ``with`` block.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 to 2^31.
+
+    process : int or None, default=None
+        The number of this process, if several fit together. Each draws numbers of its own, but
+        for those that are in common.
+    """
+    outer = _local.seed, _local.process, _local.generators
+    _local.seed, _local.process, _local.generators = seed, process, {}
     try:
         yield
     finally:
-        _local.seed, _local.generators = outer
+        _local.seed, _local.process, _local.generators = outer
 
 
-def generator(device: torch.device | str = "cpu") -> torch.Generator | None:
-    """Return the generator to draw from on a device; None is torch's global one."""
+def generator(
+    device: torch.device | str = "cpu", *, common: bool = False
+) -> torch.Generator | None:
+    """Return the generator to draw from on a device; None is torch's global one.
+
+    With ``common``, all processes that fit together draw the same numbers.
+    """
     if _local.generators is None:
         return None
-    name = str(device)
+    process = None if common else _local.process
+    name = str(device), process
     if name not in _local.generators:
-        _local.generators[name] = torch.Generator(device).manual_seed(_local.seed)
+        seed = _local.seed + (0 if process is None else (process + 1) * 2**32)
+        _local.generators[name] = torch.Generator(device).manual_seed(seed)
     return _local.generators[name]

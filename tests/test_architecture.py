@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,7 +26,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"exceptions", "_version"},
     {"datasets"},
-    {"_random", "_threads"},
+    {"_processes", "_random", "_threads"},
     {"_data"},
     {"attention"},
     {"inspection"},  # of any estimator that predicts: it imports none
@@ -138,7 +139,8 @@ def test_data_sets_stand_alone():
 
 def test_only_the_network_and_its_training_know_torch():
     places = {place[0] for place in importers("torch")}
-    assert places == {"_random", "_threads", "attention", "_data", "_training", "_export"}
+    below = {"_processes", "_random", "_threads"}
+    assert places == {*below, "attention", "_data", "_training", "_export"}
 
 
 def test_only_the_training_knows_skorch():
@@ -151,6 +153,25 @@ def test_matplotlib_is_imported_inside_the_drawing_functions_alone():
     for place in places:
         for module, in_function in imports(PACKAGE.joinpath(*place).with_suffix(".py")):
             assert in_function or module.split(".")[0] != "matplotlib"
+
+
+def test_libraries_that_few_need_are_imported_when_they_are_used():
+    few = {
+        "dask",
+        "distributed",
+        "h5py",
+        "matplotlib",
+        "onnx",
+        "onnxscript",
+        "polars",
+        "ray",
+        "zarr",
+    }
+    program = "import sys, sk_tsattn, sk_tsattn.inspection, sk_tsattn.datasets; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not few & set(run.stdout.split())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(location(path)))

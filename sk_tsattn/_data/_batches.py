@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .._processes import share_of
 from .._random import generator
 from .._threads import use_one_thread_after_fork
 from ._blocks import BlockedWindows
@@ -120,10 +121,11 @@ class WindowDataset(torch.utils.data.Dataset[Any]):
         return X, None if mask is None else self._on_device(mask)
 
     def shuffled(self) -> Tensor:
-        """Draw an order of the windows from the fit's generator."""
+        """Draw an order of the windows, the same in all processes that fit together."""
+        common = generator(common=True)
         if self.blocks is None:
-            return torch.randperm(len(self), generator=generator())
-        return self.blocks.shuffled(generator())
+            return torch.randperm(len(self), generator=common)
+        return self.blocks.shuffled(common)
 
     def targets(self, which: Tensor) -> tuple[Tensor, Tensor]:
         """Take the targets and the weights at ``which``."""
@@ -157,14 +159,21 @@ class Batches:
 
     shuffle : bool, default=False
         Draw a new order each time, from the fit's generator. A single batch has none.
+
+    shared : bool, default=False
+        Cut only this process' share of each batch, if several fit together.
     """
 
-    def __init__(self, dataset: Batched, batch_size: int, shuffle: bool = False) -> None:
+    def __init__(
+        self, dataset: Batched, batch_size: int, shuffle: bool = False, shared: bool = False
+    ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle and len(dataset) > batch_size
+        self.shared = shared
 
     def __iter__(self) -> Iterator[tuple[dict[str, Tensor], tuple[Tensor, Tensor]]]:
         order = self.dataset.shuffled() if self.shuffle else torch.arange(len(self.dataset))
         for which in order.split(self.batch_size):  # type: ignore[no-untyped-call]
+            which = share_of(which) if self.shared else which
             yield self.dataset.batch(which), self.dataset.targets(which)

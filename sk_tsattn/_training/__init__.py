@@ -1,12 +1,13 @@
 """Training and running the network: the only package that knows skorch."""
 
 from ._calibration import calibrate_quantiles
+from ._compilation import check_compiler
 from ._devices import resolve_device
 from ._fit import TrainingResult, train
 from ._inference import attend, predict
 from ._initial_weights import start_at_null_model
 from ._net import change_net, check_net_params, history, make_net
-from ._precision import PRECISIONS, check_compiler, resolve_precision
+from ._precision import PRECISIONS, resolve_precision
 from ._state import get_state, set_state
 
 __all__ = [

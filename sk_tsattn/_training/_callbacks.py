@@ -57,7 +57,9 @@ class EpochReport(Callback):  # type: ignore[misc] # skorch is untyped
         self.bar_ = self.bar and tqdm(total=self.n_epochs, desc=self.bar, unit="epoch")
 
     def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Notify the listener."""
+        """Notify the listener; drop the losses of the batches of the epoch before."""
+        if len(net.history) > 1:
+            net.history[-2]["batches"] = []
         self.listener.begin_epoch()
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:

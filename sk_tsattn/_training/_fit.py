@@ -10,8 +10,10 @@ from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 
 from .._data._batches import WindowDataset
+from .._processes import n_processes, process_number
 from .._random import random_numbers
 from ._callbacks import EpochListener, EpochReport, PathCallback, StopWhen
+from ._compilation import CompiledSteps
 from ._convergence import DivergenceCheck, check_convergence
 from ._evaluation import (
     close_gates,
@@ -26,6 +28,7 @@ from ._interchange import find_interchangeable
 from ._path import PenaltyPath, has_penalty
 from ._precision import PRECISIONS, MixedPrecision
 from ._selection import lowest_penalty
+from ._shared_steps import SharedSteps, check_same_fit
 from ._stopping import StopTraining, is_raised_by_callback
 from ._user_callbacks import check_monitors
 
@@ -153,23 +156,26 @@ def train(
         best.sink = _silent
         first.insert(1, ("best_epoch", best))
         last.append(("patience", StopWhen(lambda: best.misses_ >= patience)))
-    mixed, autocast = None, PRECISIONS[precision][1]
+    autocast = PRECISIONS[precision][1]
+    steps: list[MixedPrecision | CompiledSteps] = []
     if autocast is not None:
-        mixed = MixedPrecision(autocast)
-        first.insert(0, ("mixed_precision", mixed))
+        steps.append(MixedPrecision(autocast))
+    if compiled:
+        steps.append(CompiledSteps())
+    first = [*((type(step).__name__, step) for step in steps), *first]
     net.callbacks_ = [*callbacks[:position], *first, *callbacks[position:], *last]
+    if n_processes() > 1:
+        check_same_fit(net, training, validation, n_epochs)
+        net.callbacks_.insert(0, ("shared_steps", SharedSteps()))
     net.train_split = None if validation is None else predefined_split(validation)
     flatten_recurrent_weights(net.module_)
-    if compiled:
-        net.module_.compile()
     try:
-        with random_numbers(seed):
+        with random_numbers(seed, process_number()):
             interrupted = _run_epochs(net, training, n_epochs, report)
     finally:
         report.close()
-        if mixed is not None:
-            mixed.close(net)
-        net.module_._compiled_call_impl = None  # predictions are not compiled
+        for step in steps:
+            step.close(net)
         net.callbacks_ = callbacks
         net.train_split = None
         if path is not None:

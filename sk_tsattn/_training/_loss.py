@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .._processes import average, n_processes
 from ._loss_functions import LOSSES
 
 # The penalty is in units of the loss, but of at least this fraction of the target's variance.
@@ -64,7 +65,10 @@ class _PenalisedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, loss: Tensor, penalty: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(loss, weight)
+        of_all = loss.clone()
+        if n_processes() > 1:
+            average([of_all], len(weight))
+        ctx.save_for_backward(of_all, weight)
         return loss.clone()
 
     @staticmethod

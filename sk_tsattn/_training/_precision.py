@@ -1,4 +1,4 @@
-"""Numbers that the network computes with, and compilation of its training steps."""
+"""Precision: the type of the numbers that the network computes with."""
 
 from __future__ import annotations
 
@@ -83,19 +83,3 @@ def _in_single_precision(module: Any, args: Any, outputs: Any) -> Any:
     if isinstance(outputs, tuple):
         return tuple(output.float() for output in outputs)
     return outputs.float()
-
-
-def check_compiler(device: str) -> None:
-    """Raise a ValueError if torch cannot compile for a device here."""
-    try:
-        torch.compile(_add_one)(torch.zeros(1, device=device))
-    except Exception as error:
-        raise ValueError(
-            "The 'compile' parameter needs a torch.compile that works here: on CPUs a C++ "
-            "compiler, on GPUs Triton. Got compile=True instead, for which torch says: "
-            f"{type(error).__name__}: {error}; install what it lacks, or set compile=False."
-        ) from error
-
-
-def _add_one(x: torch.Tensor) -> torch.Tensor:
-    return x + 1
