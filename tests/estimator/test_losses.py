@@ -163,7 +163,7 @@ def test_quantiles_hold_on_a_validation_set_that_is_large_enough(attention, mode
 def test_neither_the_median_nor_quantiles_with_few_windows_are_shifted():
     many, few = (
         quantile().fit(MANY[:50], PAIR[:50], X_val=MANY[50:end], y_val=PAIR[50:end])
-        for end in (250, 249)
+        for end in (150, 149)
     )
     np.testing.assert_allclose(few.history_.train_loss, many.history_.train_loss)
     np.testing.assert_allclose(few.predict(MANY), many.predict(MANY))
