@@ -12,6 +12,7 @@ from skorch.helper import predefined_split
 from .._data._batches import WindowDataset
 from .._processes import n_processes, process_number
 from .._random import random_numbers
+from .._threads import threads_that_help
 from ._callbacks import EpochListener, EpochReport, PathCallback, StopWhen
 from ._compilation import CompiledSteps
 from ._convergence import DivergenceCheck, check_convergence
@@ -170,7 +171,8 @@ def train(
     net.train_split = None if validation is None else predefined_split(validation)
     flatten_recurrent_weights(net.module_)
     try:
-        with random_numbers(seed, process_number()):
+        n_units = min(net.batch_size, len(training)) * net.module__hidden_size
+        with random_numbers(seed, process_number()), threads_that_help(n_units):
             interrupted = _run_epochs(net, training, n_epochs, report)
     finally:
         report.close()
