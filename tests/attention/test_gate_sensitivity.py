@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sk_tsattn.attention import ATTENTION_MODES, gate_sensitivity
+from sk_tsattn.attention._bottleneck import _sensitivity
 from sk_tsattn.attention._bottleneck._gate import LOGIT_SCALE
 
 B, T, F = 5, 6, 4
@@ -152,3 +153,13 @@ def test_padding_has_no_influence_on_gates_and_no_sensitivity(windows, network_w
         torch.testing.assert_close(other[name], weight, rtol=0, atol=0)
     if mode != "feature":
         assert (weights["gate_sensitivity"][:, :2] == 0).all()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_large_windows_are_computed_some_at_a_time(masked, windows, switched_network, monkeypatch):
+    network, X = switched_network(), windows()
+    mask = torch.arange(T) >= torch.arange(B)[:, None] if masked else None
+    expected = network.attend(X, mask)[1]["gate_sensitivity"]
+    assert expected.any()
+    monkeypatch.setattr(_sensitivity, "MAX_CELLS", 2 * T * F)
+    torch.testing.assert_close(network.attend(X, mask)[1]["gate_sensitivity"], expected)

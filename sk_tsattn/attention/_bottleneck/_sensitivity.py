@@ -6,6 +6,8 @@ greatest change of another gate is recorded.
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,8 @@ from ._gating_network import tanh
 
 # Smaller changes of a gate count as none.
 NEGLIGIBLE_CHANGE = 0.03
+# Cells of the windows that are computed at a time: each takes about 200 bytes.
+MAX_CELLS = 2**19
 
 
 def gate_sensitivity(gate: BottleneckGate, X: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -46,6 +50,11 @@ def gate_sensitivity(gate: BottleneckGate, X: Tensor, mask: Tensor | None = None
     torch.Size([4, 10, 3])
     """
     T, F = gate.input_logits.shape
+    n_windows = max(1, MAX_CELLS // (T * F))
+    if len(X) > n_windows:
+        masks = repeat(None) if mask is None else mask.split(n_windows)  # type: ignore[no-untyped-call] # torch's
+        parts = zip(X.split(n_windows), masks, strict=False)  # type: ignore[no-untyped-call] # torch's
+        return torch.cat([gate_sensitivity(gate, *part) for part in parts])
     input_gates = gate.input_gates()
     X = zero_padding(X, mask)
     bias = gate.window_bias(X, mask)
