@@ -48,7 +48,7 @@ def newest(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def tools(session: nox.Session) -> None:
     """The tools around the estimator: the page "works with", and ONNX files."""
-    install(session, "mlflow", "ray", "shap", "--constraint", "constraints.txt")
+    install(session, "mlflow>=3", "ray", "shap", "--constraint", "constraints.txt")
     run_tests(session, "tests/tools")
     if not session.posargs:
         session.run("python", "benchmarks/onnx_files.py", "--check", env=ENVIRONMENT)
