@@ -7,6 +7,7 @@ from torch import nn
 
 from sk_tsattn import AttentionLSTMRegressor
 from sk_tsattn.attention import BottleneckGate, BottleneckLSTM, CellEvidence, gate_sensitivity
+from sk_tsattn.attention._bottleneck import _evidence
 
 T, F = 36, 3  # the evidence is averaged over three steps on either side
 
@@ -128,3 +129,21 @@ def test_attention_with_evidence_finds_events_at_any_step():
     attention = model.attention_weights(X[1200:]).time
     assert model.score(X[1200:], height[1200:]) > 0.95
     assert attention[np.arange(300), place[1200:]].mean() > 0.9
+
+
+@pytest.mark.parametrize("by_step", [False, True])
+@pytest.mark.parametrize("max_units", [40, 2**18])
+def test_gradients_are_those_of_differences(by_step, max_units, monkeypatch):
+    monkeypatch.setattr(_evidence, "MAX_UNITS", max_units)  # in several parts, and in one
+    torch.manual_seed(0)
+    evidence = CellEvidence(24, 2, by_step=by_step).double()
+    torch.nn.init.normal_(evidence.out)
+    names = [name for name, _ in evidence.named_parameters()]
+    X = torch.randn(2, 24, 2, dtype=torch.float64, requires_grad=True)
+    mask = torch.arange(24) >= torch.tensor([[0], [5]])
+
+    def run(X, *parameters):
+        given = dict(zip(names, parameters, strict=True))
+        return torch.func.functional_call(evidence, given, (X, mask))
+
+    assert torch.autograd.gradcheck(run, (X, *evidence.parameters()))
