@@ -7,7 +7,6 @@ from typing import Any
 
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping
-from skorch.helper import predefined_split
 
 from .._data._batches import WindowDataset
 from .._processes import n_processes, process_number
@@ -16,6 +15,7 @@ from .._threads import threads_that_help
 from ._callbacks import EpochListener, EpochReport, PathCallback, StopWhen
 from ._compilation import CompiledSteps
 from ._convergence import DivergenceCheck, check_convergence
+from ._epochs import run_epochs
 from ._evaluation import (
     close_gates,
     evaluate,
@@ -168,18 +168,16 @@ def train(
     if n_processes() > 1:
         check_same_fit(net, training, validation, n_epochs)
         net.callbacks_.insert(0, ("shared_steps", SharedSteps()))
-    net.train_split = None if validation is None else predefined_split(validation)
     flatten_recurrent_weights(net.module_)
     try:
         n_units = min(net.batch_size, len(training)) * net.module__hidden_size
         with random_numbers(seed, process_number()), threads_that_help(n_units):
-            interrupted = _run_epochs(net, training, n_epochs, report)
+            interrupted = _run_epochs(net, training, validation, n_epochs, report)
     finally:
         report.close()
         for step in steps:
             step.close(net)
         net.callbacks_ = callbacks
-        net.train_split = None
         if path is not None:
             path.finish()
         net.module_.eval()
@@ -196,9 +194,13 @@ def train(
 
 
 def _run_epochs(
-    net: NeuralNet, training: WindowDataset, n_epochs: int, report: EpochReport
+    net: NeuralNet,
+    training: WindowDataset,
+    validation: WindowDataset | None,
+    n_epochs: int,
+    report: EpochReport,
 ) -> KeyboardInterrupt | None:
-    """Run skorch's training loop; return the user's interruption, if there is one.
+    """Run all epochs; return the user's interruption, if there is one.
 
     In place of skorch's ``partial_fit``, which ignores an interruption.
     """
@@ -206,7 +208,7 @@ def _run_epochs(
     interrupted = None
     net.notify("on_train_begin", X=training, y=None)
     try:
-        net.fit_loop(training, None, epochs=n_epochs)
+        run_epochs(net, training, validation, n_epochs)
     except StopTraining:
         pass
     except KeyboardInterrupt as error:
