@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 # Bytes read at a time.
 BLOCK_BYTES = 2**22
-# Rows this close to each other are read in one slice, with those between them.
-MAX_GAP = 16
+# Rows with no more than this between them are read in one slice: it takes no longer than to begin
+# another.
+MAX_GAP_BYTES = 2**16
 # Packages whose objects are read in other ways.
 OTHERS = {"builtins", "numpy", "pandas", "polars", "torch"}
 
@@ -90,17 +91,23 @@ class StoredArray:
         rows = np.where(rows < 0, rows + len(self), rows)
         wanted, inverse = np.unique(rows, return_inverse=True)
         read = np.empty((len(wanted), *self.shape[1:]), dtype=self.dtype)
-        breaks = np.flatnonzero(np.diff(wanted) > MAX_GAP) + 1
         done = 0
-        for run in np.split(wanted, breaks):
-            for part in np.split(
-                run, range(rows_in_a_block(self), len(run), rows_in_a_block(self))
-            ):
-                if len(part):
-                    slab = self._read(int(part[0]), int(part[-1]) + 1)
-                    read[done : done + len(part)] = slab[part - part[0]]
-                    done += len(part)
+        for start, stop in self._spans(wanted):
+            here = wanted[done : done + np.searchsorted(wanted[done:], stop)]
+            read[done : done + len(here)] = self._read(start, stop)[here - start]
+            done += len(here)
         return read[inverse.reshape(rows.shape)]
+
+    def _spans(self, wanted: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+        """Yield slices that contain these rows, which increase, and few others."""
+        step = rows_in_a_block(self)
+        max_gap = max(1, step * MAX_GAP_BYTES // BLOCK_BYTES)
+        for run in np.split(wanted, np.flatnonzero(np.diff(wanted) > max_gap) + 1):
+            done = 0
+            while done < len(run):
+                end = done + int(np.searchsorted(run[done:], run[done] + step))
+                yield int(run[done]), int(run[end - 1]) + 1
+                done = end
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
         """Read the rows from ``start`` to ``stop``, a block at a time."""

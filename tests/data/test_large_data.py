@@ -67,12 +67,12 @@ class Slices:
 
     def __init__(self, array):
         self.array, self.shape, self.dtype = array, array.shape, array.dtype
-        self.most = 0
+        self.reads = []
 
     def __getitem__(self, rows):
         assert isinstance(rows, slice)
         read = self.array[rows]
-        self.most = max(self.most, len(read))
+        self.reads.append((rows.start, rows.start + len(read)))
         return read
 
 
@@ -120,7 +120,7 @@ def test_no_read_is_larger_than_a_block(monkeypatch):
     monkeypatch.setattr(_stored, "BLOCK_BYTES", 8 * 3 * 5)  # five rows
     X = Slices(ROWS)
     quick(lookback=2).fit(X, TARGET).predict(X)
-    assert X.most == 5
+    assert max(stop - start for start, stop in X.reads) == 5
 
 
 def test_classes_may_be_on_disk():
@@ -179,6 +179,15 @@ def test_a_stored_array_is_indexed_as_an_array(monkeypatch):
     np.testing.assert_array_equal(windows[[9, 1]], WINDOWS[[9, 1], -2:])
     with pytest.raises(TypeError, match="read in parts"):
         np.asarray(stored)
+
+
+def test_rows_far_apart_are_read_by_themselves_and_close_ones_together(monkeypatch):
+    monkeypatch.setattr(_stored, "BLOCK_BYTES", 8 * 10)  # ten rows
+    monkeypatch.setattr(_stored, "MAX_GAP_BYTES", 8 * 3)
+    source = Slices(np.arange(100.0)[:, None])
+    rows = np.array([70, 3, 6, 8, 50, 11, 14, 17])
+    np.testing.assert_array_equal(StoredArray(source)[rows][:, 0], rows)
+    assert source.reads == [(3, 12), (14, 18), (50, 51), (70, 71)]
 
 
 def layouts():

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sk_tsattn import AttentionLSTMRegressor
+from sk_tsattn._random import generator, random_numbers
 
 pytestmark = pytest.mark.skipif(
     not torch.distributed.is_available() or not torch.distributed.is_gloo_available(),
@@ -18,10 +19,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 N_PROCESSES = 2
-generator = np.random.default_rng(0)
+draw = np.random.default_rng(0)
 # The last of the batches of 20 has one window: too few for two processes.
-X = generator.normal(size=(641, 5, 3))
-Y = 2 * X[:, 2, 1] + 0.1 * generator.normal(size=641)
+X = draw.normal(size=(641, 5, 3))
+Y = 2 * X[:, 2, 1] + 0.1 * draw.normal(size=641)
 WEIGHT = 1.0 + np.arange(641) % 3
 COMMON = {"hidden_size": 4, "batch_size": 20, "max_epochs": 3, "random_state": 0}
 FITS = {
@@ -108,3 +109,14 @@ def test_processes_with_different_data_are_refused(processes):
     for found in processes:
         assert "the number of validation windows = 60, 61" in found["error"]
         assert "destroy_process_group" in found["error"]
+
+
+def test_processes_draw_numbers_of_their_own_and_some_in_common():
+    draws = []
+    for process in (None, 0, 1):
+        with random_numbers(3, process):
+            draws.append([torch.rand(2, generator=generator(common=c)) for c in (False, True)])
+    (alone, _), *shared = draws
+    assert len({tuple(own.tolist()) for own in [alone, *(own for own, _ in shared)]}) == 3
+    for _, common in shared:
+        torch.testing.assert_close(common, alone)
