@@ -190,6 +190,8 @@ def _pinball(predicted: Tensor, y: Tensor, levels: Tensor) -> Tensor:
 
 def _mean_of_known(loss: Tensor, known: Tensor) -> Tensor:
     """Average losses (B, O) over the known targets: (B,)."""
+    if loss.shape[1] == 1:  # nothing to average; a step of a small network takes 3 % less
+        return (loss * known)[:, 0]
     return (loss * known).sum(dim=1) / known.sum(dim=1).clamp_min(1)
 
 
