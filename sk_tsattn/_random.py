@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
@@ -58,6 +59,8 @@ def generator(
     process = None if common else _local.process
     name = str(device), process
     if name not in _local.generators:
-        seed = _local.seed + (0 if process is None else (process + 1) * 2**32)
+        seed = _local.seed
+        if process is not None:  # torch reads 32 bits of a seed
+            seed = int(np.random.SeedSequence([seed, process]).generate_state(1)[0])
         _local.generators[name] = torch.Generator(device).manual_seed(seed)
     return _local.generators[name]
