@@ -435,6 +435,8 @@ BAD_PARAMETERS = {
     "warm_start": ["yes", None],
     "verbose": [-1, 3, "loud"],
     "device": ["toaster", 3.5],
+    "precision": ["double", None, 16],
+    "compile": ["yes", None],
     "random_state": ["seed", -1, 1.5],
     "callbacks": ["progress", {"a": 1}],
     "net_params": ["adam", [1]],
