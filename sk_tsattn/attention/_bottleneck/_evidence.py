@@ -48,7 +48,8 @@ class CellEvidence(nn.Module):
     by_step : bool, default=False
         Whether the gates are those of steps. The evidence of the features is then summed.
 
-    **Shape**: X (B, T, F), mask (B, T) or None → (B, T, F), or (B, T, 1) by step.
+    **Shape**: X (B, T, F), mask (B, T) or None → (B, T, F), or (B, T, 1) by step. With
+    ``features``, the numbers of some features, X has these alone.
 
     **Source**: this library's own.
 
@@ -72,20 +73,25 @@ class CellEvidence(nn.Module):
             initial = torch.full((radius, F), INITIAL_LOGIT / LOGIT_SCALE)
             self.neighbours = nn.Parameter(initial)
 
-    def forward(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, X: Tensor, mask: Tensor | None = None, features: Tensor | None = None
+    ) -> Tensor:
         if torch.is_autocast_enabled(X.device.type):
             with torch.autocast(X.device.type, enabled=False):
-                return self.forward(X, mask)
+                return self.forward(X, mask, features)
+        units: tuple[Tensor, ...] = self.slope, self.shift, self.out
+        neighbours: Tensor | None = self.neighbours
+        if features is not None:
+            units = tuple(of_feature[features] for of_feature in units)
+            neighbours = None if neighbours is None else neighbours[:, features]
         B, T, F = X.shape
         # With all values of a feature in one row, the products are matrix products.
         series = X.permute(2, 0, 1).contiguous().view(F, 1, B * T)
         # torch does not annotate Function.apply.
-        evidence: Tensor = _FeatureNetworks.apply(  # type: ignore[no-untyped-call]
-            series, self.slope, self.shift, self.out
-        )
+        evidence: Tensor = _FeatureNetworks.apply(series, *units)  # type: ignore[no-untyped-call]
         evidence = evidence.view(F, B, T)
-        if self.neighbours is not None:
-            side = torch.sigmoid(LOGIT_SCALE * self.neighbours).t()  # (F, R)
+        if neighbours is not None:
+            side = torch.sigmoid(LOGIT_SCALE * neighbours).t()  # (F, R)
             observed = torch.ones_like(evidence[:, :1])
             if mask is not None:
                 observed = observed * mask

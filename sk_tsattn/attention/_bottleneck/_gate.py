@@ -103,34 +103,51 @@ class BottleneckGate(nn.Module):
 
     def forward(self, X: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         X = zero_padding(X, mask)
-        bias = self.window_bias(X, mask)
         if self.training and self.sampled:
             input_gates, input_penalty = sample(LOGIT_SCALE * self.input_logits, INPUT_LOGIT_BOUND)
-            logits = self.gating_network(X * input_gates, mask, bias)
+            logits = self.gating_network(X * input_gates, mask, self.window_bias(X, mask))
             gates, penalty = sample(logits, LOGIT_BOUND)
             penalty = self.penalty * penalty + self.gating_penalty * input_penalty
         else:
             input_gates, penalty = self.input_gates(), X.new_zeros(X.shape[0])
-            # Static gates are the same in all windows, and those of one are computed. Not in
-            # prediction: an exported graph cannot branch on values.
-            constant = self.training and mask is None and self.is_static()
-            inputs = (X[:1] if constant else X) * input_gates
-            gates = self.gates_from_logits(self.gating_network(inputs, mask, bias), mask)
+            gates = self.gates_from_logits(self._logits(X, mask, input_gates), mask)
         gates = override_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, penalty
 
     def openness(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return how nearly each gate that is not pruned is open: σ(logit), of its own shape."""
         X = zero_padding(X, mask)
-        logits = self.gating_network(X * self.input_gates(), mask, self.window_bias(X, mask))
+        logits = self._logits(X, mask, self.input_gates())
         return zero_padding(torch.sigmoid(logits) * self.active, mask)
 
-    def window_bias(self, X: Tensor, mask: Tensor | None) -> Tensor:
+    def _logits(self, X: Tensor, mask: Tensor | None, input_gates: Tensor) -> Tensor:
+        """Return logits of the gates that are not pruned; those of others are not defined."""
+        bias = self.window_bias(X, mask, all_gates=False)
+        # Without inputs, the network has one result for all windows. (An exported graph cannot
+        # branch on values.)
+        is_constant = mask is None and not torch.compiler.is_compiling() and not input_gates.any()
+        inputs = (X[:1] if is_constant else X) * input_gates
+        logits: Tensor = self.gating_network(inputs, mask, bias)
+        return logits
+
+    def window_bias(self, X: Tensor, mask: Tensor | None, *, all_gates: bool = True) -> Tensor:
         """Return the bias plus the evidence of the cells X (B, T, F) about their own gates.
 
-        It has the shape of the mode, or with evidence (B, T, F) or (B, T, 1).
+        It has the shape of the mode, or with evidence (B, T, F) or (B, T, 1). Without
+        ``all_gates`` the evidence of features whose gates are all pruned is left out.
         """
-        return self.bias if self.evidence is None else self.bias + self.evidence(X, mask)
+        if self.evidence is None:
+            return self.bias
+        is_used = self.active.any(dim=0)  # (F,)
+        all_gates |= self.evidence.by_step or torch.compiler.is_compiling()
+        if all_gates or is_used.all():
+            evidence: Tensor = self.evidence(X, mask)
+            return self.bias + evidence
+        features = is_used.nonzero()[:, 0]
+        if not len(features):
+            return self.bias
+        evidence = self.evidence(X[:, :, features], mask, features)
+        return self.bias + torch.zeros_like(X).index_copy(2, features, evidence)
 
     def is_static(self) -> bool:
         """Return whether all windows have the same gates, except padding."""
@@ -140,9 +157,11 @@ class BottleneckGate(nn.Module):
         """Return the input gates of the gating network in prediction, (T, F)."""
         return median(LOGIT_SCALE * self.input_logits, INPUT_LOGIT_BOUND) * self.input_active
 
-    def gates_from_logits(self, logits: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the gates of prediction, of the shape of their logits."""
-        gates = median(logits, LOGIT_BOUND) * self.active
+    def gates_from_logits(
+        self, logits: Tensor, mask: Tensor | None, steps: slice | Tensor = slice(None)
+    ) -> Tensor:
+        """Return the gates of prediction at some steps, of the shape of their logits."""
+        gates = median(logits, LOGIT_BOUND) * self.active[steps]
         return zero_padding(gates, mask) if self.gating_network.over_time else gates
 
     def set_penalty(self, penalty: float, gating_penalty: float) -> None:

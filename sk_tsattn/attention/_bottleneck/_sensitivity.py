@@ -56,11 +56,13 @@ def gate_sensitivity(gate: BottleneckGate, X: Tensor, mask: Tensor | None = None
         parts = zip(X.split(n_windows), masks, strict=False)  # type: ignore[no-untyped-call] # torch's
         return torch.cat([gate_sensitivity(gate, *part) for part in parts])
     input_gates = gate.input_gates()
+    if not (gate.active.any() and input_gates.any()):
+        return X.new_zeros(len(X), *gate.active.shape)
     X = zero_padding(X, mask)
-    bias = gate.window_bias(X, mask)
+    bias = gate.window_bias(X, mask, all_gates=False)
     X, baselines = X * input_gates, gate.baselines[:, None] * input_gates
     occlusion = _Occlusion(gate, X, bias, mask)
-    sensitivity = torch.zeros_like(occlusion.gates)
+    sensitivity = X.new_zeros(len(X), *gate.active.shape)
     n_steps, n_features = sensitivity.shape[1:]
     features = [slice(None)] if n_features == 1 else [slice(f, f + 1) for f in range(F)]
     # What is replaced together: steps [first, last) of a feature, in some of the windows.
@@ -92,6 +94,8 @@ def gate_sensitivity(gate: BottleneckGate, X: Tensor, mask: Tensor | None = None
 class _Occlusion:
     """The gates of windows, and their change when cells are replaced.
 
+    Gates of steps at which all are pruned do not change, and are not computed.
+
     Parameters
     ----------
     gate : BottleneckGate
@@ -106,6 +110,9 @@ class _Occlusion:
         self.gate, self.X, self.mask = gate, X, mask
         self.bias = bias.expand(len(X), *gate.active.shape)
         network = gate.gating_network
+        self.steps: slice | Tensor = slice(None)
+        if network.over_time:
+            self.steps = gate.active.any(dim=1).nonzero()[:, 0]
         self.preactivation = network.preactivation(X)
         self.pooled = network.pooled(tanh(self.preactivation), mask)
         self.gates = self._gates(self.preactivation, self.pooled, X[:, -1], self.bias, mask)
@@ -130,7 +137,9 @@ class _Occlusion:
             bias = self.bias[windows]
             replaced = self._gates(preactivation, pooled, X[:, -1], bias, mask)
             change = torch.maximum(change, (replaced - gates).abs())
-        return change
+        of_all = change.new_zeros(len(windows), *self.gate.active.shape)
+        of_all[:, self.steps] = change
+        return of_all
 
     def _gates(
         self,
@@ -140,7 +149,10 @@ class _Occlusion:
         bias: Tensor,
         mask: Tensor | None,
     ) -> Tensor:
-        network = self.gate.gating_network
+        network, steps = self.gate.gating_network, self.steps
+        if network.over_time:
+            preactivation, bias = preactivation[:, steps], bias[:, steps]
+            mask = None if mask is None else mask[:, steps]
         outer = network.outer(preactivation, pooled, newest)
         logits = network.logits(outer, mask, bias)
-        return self.gate.gates_from_logits(logits, mask)
+        return self.gate.gates_from_logits(logits, mask, steps)
