@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ._windows import Windows
 
-# Blocks held at a time.
-N_HELD = 16
+# Blocks held at a time, at most; and at least, where they are large because windows are long.
+N_HELD, MIN_HELD = 16, 4
 
 
 class BlockedWindows:
@@ -36,7 +36,7 @@ class BlockedWindows:
         scaled, in the network's precision, on its device.
 
     held_bytes : int
-        Size of the blocks held, as tensors.
+        Size of the blocks held, as tensors. Exceeded if windows are longer than a twentieth of it.
 
     like : Tensor
         An empty tensor of the dtype and on the device of those that ``load`` returns.
@@ -56,9 +56,10 @@ class BlockedWindows:
         self.margin = windows.lookback - 1 if self.is_series else 0
         row_bytes = like.element_size() * int(np.prod(values.shape[1:]))
         # Blocks of long windows: the rows before them are read twice, and should be few.
-        self.n_rows = max(held_bytes // N_HELD // row_bytes, 4 * self.margin, 1)
+        self.n_rows = max(held_bytes // N_HELD // row_bytes - self.margin, 4 * self.margin, 1)
+        n_held = held_bytes // ((self.n_rows + self.margin) * row_bytes)
         self.block = (windows.last // self.n_rows).astype(np.int32)
-        n_slots = min(N_HELD, -(-len(values) // self.n_rows))
+        n_slots = min(N_HELD, max(MIN_HELD, n_held), -(-len(values) // self.n_rows))
         # Allocated now, and only written to when blocks are read.
         self.held = like.new_empty((n_slots, self.n_rows + self.margin, *values.shape[1:]))
         self.block_of_slot = np.full(n_slots, -1)

@@ -218,10 +218,21 @@ def test_windows_cut_from_blocks_are_those_cut_from_memory(layout, n_held, monke
         np.testing.assert_array_equal(mask, expected_mask)
 
 
+def test_fewer_blocks_are_held_of_long_windows():
+    held = 2**16
+    for lookback, n_features in [(2, 1), (200, 1), (200, 10), (200, 100)]:
+        windows = Windows.of_rows(np.zeros((20_000, n_features)), lookback)
+        blocked = BlockedWindows(windows, None, held, torch.empty(0).double())
+        n_bytes = blocked.held.numel() * 8
+        few = len(blocked.held) == _blocks.MIN_HELD
+        assert n_bytes <= held or few
+        assert blocked.n_rows >= 4 * (lookback - 1)
+
+
 def test_windows_are_shuffled_within_the_blocks_that_are_held(monkeypatch):
     monkeypatch.setattr(_blocks, "N_HELD", 3)
     windows = Windows.of_rows(np.zeros((1000, 1)), 2).select(slice(1, None))
-    blocked = BlockedWindows(windows, None, 3 * 40 * 8, torch.empty(0).double())
+    blocked = BlockedWindows(windows, None, 3 * 41 * 8, torch.empty(0).double())
     orders = [blocked.shuffled(torch.Generator().manual_seed(seed)).numpy() for seed in (0, 1)]
     assert not np.array_equal(*orders)
     for order in orders:
