@@ -193,7 +193,9 @@ def _predict(
     y_pred = estimator.predict(X, **_taken(estimator.predict, groups))
     if targets.classes is not None:
         y_pred = positions_of_classes(y_pred, targets.classes)
-    return _finite(y_pred, (_num_samples(X), len(targets.horizons)), f"{type(estimator).__name__}.predict")
+    return _finite(
+        y_pred, (_num_samples(X), len(targets.horizons)), f"{type(estimator).__name__}.predict"
+    )
 
 
 def _predict_details(
