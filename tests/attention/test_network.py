@@ -8,6 +8,7 @@ import torch
 from sk_tsattn.attention import ATTENTION_MECHANISMS, ATTENTION_MODES, attention_options
 from sk_tsattn.attention._kinds import ATTENTION_KINDS, GATE_ATTRIBUTES
 from sk_tsattn.attention._network import AttentionLSTM, build_network
+from sk_tsattn.attention._padding import FEW_ITEMS, masked_softmax
 from sk_tsattn.attention._registry import TRAINING_OPTIONS
 
 B, T, F, N_OUTPUTS = 5, 6, 4, 2
@@ -320,3 +321,19 @@ def test_options_of_the_other_modes_are_ignored(attention, mode):
     for option in attention_options(attention):
         if option == "rescale":
             network_of(attention, mode, attention_params={option: False})
+
+
+@pytest.mark.parametrize("n_items", [1, FEW_ITEMS - 1, FEW_ITEMS])
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_the_softmax_of_few_and_many_items_is_that_of_torch(n_items, is_masked):
+    torch.manual_seed(0)
+    logits = 30 * torch.randn(3, 4, n_items, dtype=torch.float64)
+    mask = torch.ones_like(logits, dtype=torch.bool)
+    mask[0, :, : n_items // 2] = not is_masked
+    logits.requires_grad_(True)
+    expected = logits.masked_fill(~mask, -torch.inf).softmax(dim=2)
+    weights = masked_softmax(logits, mask if is_masked else None, dim=2)
+    torch.testing.assert_close(weights, expected)
+    change = torch.randn_like(logits)
+    of_torch, own = (torch.autograd.grad((w * change).sum(), logits) for w in (expected, weights))
+    torch.testing.assert_close(own, of_torch)
