@@ -67,7 +67,7 @@ class AttentionLSTMClassifier(ClassifierMixin, BaseAttentionLSTM):  # type: igno
 
     lr : float, default=0.005
 
-    batch_size : int, default=64
+    batch_size : int or "auto", default=64
 
     weight_decay : float, default=0.0
 
@@ -181,7 +181,7 @@ class AttentionLSTMClassifier(ClassifierMixin, BaseAttentionLSTM):  # type: igno
         class_weight: dict[Any, float] | str | None = None,
         max_epochs: int = 100,
         lr: float = 0.005,
-        batch_size: int = 64,
+        batch_size: int | str = 64,
         weight_decay: float = 0.0,
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,

@@ -46,7 +46,7 @@ class FittingMixin(AttentionMixin):
     position_embedding: bool
     standardize: bool
     lr: float
-    batch_size: int
+    batch_size: int | str
     weight_decay: float
     validation_fraction: float
     n_iter_no_change: int
@@ -253,6 +253,7 @@ class FittingMixin(AttentionMixin):
             kept, held = learnt[is_kept], learnt[is_held]
             val_data = windows.select(held), y[held], weight[held]
 
+        batch_size = training.resolve_batch_size(self.batch_size, len(kept))
         if not resume:
             n_cells = len(kept) * self.n_timesteps_in_ * self.n_features_in_
             self._precision = training.resolve_precision(self.precision, device, n_cells)
@@ -262,9 +263,9 @@ class FittingMixin(AttentionMixin):
             self._prepare_target(y[kept], weight[kept])
             for name in (*dict(ATTENTION_KINDS.values()), *GATE_ATTRIBUTES.values()):
                 self.__dict__.pop(name, None)
-            self.net_ = self._make_net(device)
+            self.net_ = self._make_net(device, batch_size)
         else:
-            training.change_net(self.net_, lr=self.lr, batch_size=self.batch_size)
+            training.change_net(self.net_, lr=self.lr, batch_size=batch_size)
             self._x_scaler.warn_if_no_longer_constant(rows.values)
         training_set = self._dataset(windows.select(kept), y[kept], weight[kept])
         if not resume:
@@ -356,7 +357,7 @@ class FittingMixin(AttentionMixin):
             columns=list(getattr(self, "feature_names_in_", range(self.n_features_in_))),
         )
 
-    def _make_net(self, device: str) -> Any:
+    def _make_net(self, device: str, batch_size: int) -> Any:
         """Make the net, and keep what it is made from: that is saved in its place."""
         loss, loss_options = self._loss_and_options()
         self._net_arguments = {
@@ -378,7 +379,7 @@ class FittingMixin(AttentionMixin):
             "seed": self._seed,
             "lr": self.lr,
             "weight_decay": self.weight_decay,
-            "batch_size": self.batch_size,
+            "batch_size": batch_size,
             "callbacks": self.callbacks,
             "verbose": self.verbose,
             "net_params": self.net_params,

@@ -42,6 +42,11 @@ def _or_none(constraint: Constraint) -> Constraint:
     return lambda value: value is None or check(value), f"{text}, or None"
 
 
+def _or_auto(constraint: Constraint) -> Constraint:
+    check, text = constraint
+    return lambda value: _one_of("auto")[0](value) or check(value), f"{text}, or 'auto'"
+
+
 def _are_weights(value: Any) -> bool:
     """Return whether this is a dict of weights."""
     check, _ = _number(lambda v: 0 <= v < np.inf, "")
@@ -81,7 +86,7 @@ CONSTRAINTS: dict[str, Constraint] = {
     "standardize": _one_of(True, False),
     "max_epochs": _integer(1),
     "lr": _number(lambda v: v > 0, "a number > 0"),
-    "batch_size": _integer(1),
+    "batch_size": _or_auto(_integer(1)),
     "weight_decay": _number(lambda v: v >= 0, "a number >= 0"),
     "early_stopping": _one_of("auto", True, False),
     "validation_fraction": _number(lambda v: 0 < v < 1, "a number in (0, 1)"),

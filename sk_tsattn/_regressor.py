@@ -113,10 +113,11 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
     lr : float, default=0.005
         Step size of the optimizer (AdamW). Smaller is slower and steadier.
 
-    batch_size : int, default=64
-        Number of windows in an optimisation step. More is faster on large data, with fewer steps
-        an epoch. With a few hundred windows choose less, such as 16: ``"bottleneck"`` needs about
-        1,500 steps in total.
+    batch_size : int or "auto", default=64
+        Number of windows in an optimisation step. ``"auto"`` is 64 up to 19,200 training windows,
+        and doubles as often as an epoch would have more than 300 steps, up to 512. More is faster,
+        with fewer steps an epoch. With a few hundred windows choose less, such as 16:
+        ``"bottleneck"`` needs about 1,500 steps in total.
 
     weight_decay : float, default=0.0
         Decoupled weight decay (Loshchilov and Hutter 2019); more is smoother.
@@ -317,7 +318,7 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
         quantiles: Sequence[float] = (0.025, 0.1, 0.5, 0.9, 0.975),
         max_epochs: int = 100,
         lr: float = 0.005,
-        batch_size: int = 64,
+        batch_size: int | str = 64,
         weight_decay: float = 0.0,
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,

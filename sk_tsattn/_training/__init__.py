@@ -1,5 +1,6 @@
 """Training and running the network: the only package that knows skorch."""
 
+from ._batch_size import resolve_batch_size
 from ._calibration import calibrate_quantiles
 from ._compilation import check_compiler
 from ._devices import resolve_device
@@ -22,6 +23,7 @@ __all__ = [
     "history",
     "make_net",
     "predict",
+    "resolve_batch_size",
     "resolve_device",
     "resolve_precision",
     "set_state",
