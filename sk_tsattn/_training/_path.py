@@ -48,10 +48,14 @@ REFIT_FRACTION, REFIT_STEP_SIZE = 0.5, 0.5
 # The first step size after a group expansion: large steps would fit the noise of similar inputs.
 # Its result must not be worse by more than this number of standard errors.
 GROUP_STEP_SIZE, GROUP_ERRORS = 0.1, 2
-# Static gates may lose this fraction of the improvement over the null model before their refit.
+# Making gates static may lose this fraction of the improvement over the null model.
 STATIC_LOSS = 0.25
-# Static gates may be denser than those that depend on the window by this factor, other changes
-# that close gates by the second one.
+# Static gates say where relevant cells are if they are open at less than this fraction of the
+# steps, in the features that they use. Otherwise those that are preferred must be sparser by this
+# factor.
+STATIC_TIME_FRACTION, SPARSER = 0.5, 2.0
+# Static gates may be denser by this factor than those they replace; after other changes that close
+# gates, by the second one.
 STATIC_DENSIFICATION, DENSIFICATION = 2.0, 1.02
 
 Steps = Generator[None, None, None]
@@ -66,19 +70,24 @@ class PenaltyPath:
     """Penalty and step size of each optimisation step, and the weights that are kept.
 
     1. *Warm-up*: sampled gates without a penalty are trained until the validation loss stalls.
-    2. *Path*: from the best evaluation on, an L0 penalty grows geometrically until all gates are
-       closed or it is as high as the loss. While the loss is falling, it stays. Each evaluation of
-       the averaged weights is a candidate. (A warm-started path from dense to sparse, as in
-       Lemhadri, Ruan, Abraham and Tibshirani, "LassoNet", JMLR 2021, algorithm 1.)
+    2. *Path*: from the best evaluation on, with static gates, an L0 penalty grows geometrically
+       until all gates are closed or it is as high as the loss. While the loss is falling, it
+       stays. Each evaluation of the averaged weights is a candidate. (A warm-started path from
+       dense to sparse, as in Lemhadri, Ruan, Abraham and Tibshirani, "LassoNet", JMLR 2021,
+       algorithm 1.)
     3. *Selection*: the sparsest candidate that is not significantly worse than the best one; or
        none, and all gates are closed, if the best one is not significantly better than a constant
        prediction. Little-used gates and inputs are closed permanently (thresholding).
     4. *Refit* without noise and penalty. A sparser candidate that is negligibly worse is refit
-       too, and replaces the first if it is not worse then; and so are static gates, the same for
-       all windows.
+       too, and replaces the first if it is not worse then.
     5. *Group expansion* in place of 4, if the inputs of several gates are interchangeable (noisy
        copies of one signal), so that any subset of them would do: all gates of the group are
        opened fully, and the network is refit. The result is kept if it is not significantly worse.
+
+    Static gates are the same for all windows. If making them static would lose much of what the
+    warm-up has learnt, or if they stay open at most steps of the features that they use, stages 2
+    to 4 are run with gates that depend on the window. Their result is preferred if it is at most
+    half as dense, and not worse.
 
     Without a validation set the stages take fixed fractions of the training, gates have no
     evidence of their cells, the penalty falls instead, down to the price of an input in the
@@ -172,29 +181,62 @@ class PenaltyPath:
         """Run all stages: a generator, advanced before the first step and after each step."""
         n_warm_up = yield from self._warm_up()
         n_refit = max(int(REFIT_FRACTION * n_warm_up), MIN_EVALUATIONS * self.interval)
-        n_refit = min(n_refit, (self.n_steps - self.step) // 3)
-        yield from self._follow_path(self.n_steps - self.step - n_refit)
-        best = min(self.candidates, key=lambda candidate: candidate.loss)
         if not self.validated:
+            n_left = self.n_steps - self.step
+            yield from self._follow_path(n_left - min(n_refit, n_left // 3))
             self.selected = self.candidates[-1]
             self._threshold(self.selected)
             yield from self._refit(self.n_steps - self.step, train_gates=False)
-        elif not is_better_than_null(best, self.null):
+        else:
+            yield from self._compare_paths(n_refit)
+        self.done = True
+
+    def _compare_paths(self, n_refit: int) -> Steps:
+        """Run stages 2 to 5 with static gates; if these say little, with others too."""
+        warm_up, static = self.incumbent, None
+        if self._try_static():
+            n_half = (self.n_steps - self.step) // 2
+            is_expanded = yield from self._path_to_refit(n_half, n_refit)
+            if is_expanded or time_fraction(self.gate_usage()["active"]) < STATIC_TIME_FRACTION:
+                return
+            static = self.incumbent, self.candidates, self.selected
+        self._restore(warm_up)
+        yield from self._path_to_refit(self.n_steps - self.step, n_refit)
+        if static is not None and not self._is_better(static[0]):
+            self._restore(static[0])
+            _, self.candidates, self.selected = static
+
+    def _is_better(self, static: Evaluation) -> bool:
+        """Return whether the incumbent is much sparser than static gates, and not worse."""
+        incumbent: Evaluation = self.incumbent
+        is_sparser = SPARSER * incumbent.density <= static.density
+        return is_sparser and incumbent.loss <= max(static.loss, NEGLIGIBLE * self.null.loss)
+
+    def _path_to_refit(self, n_max: int, n_refit: int) -> Generator[None, None, bool]:
+        """Run stages 2 to 5 from the incumbent; return whether a group was expanded."""
+        n_refit = min(n_refit, n_max // 3)
+        self.gate.set_sampled(True)
+        self.gate.requires_grad_(True)
+        self.reset_optimizer()
+        yield from self._follow_path(n_max - n_refit)
+        best = min(self.candidates, key=lambda candidate: candidate.loss)
+        if not is_better_than_null(best, self.null):
             self._restore(best)
+            self.selected = None
             self.gate.set_active("active", self.gate.active & False)
             self.incumbent = self._evaluate()
-        else:
-            self.selected = select(self.candidates, self.tolerance)
-            self._threshold(self.selected)
+            return False
+        self.selected = select(self.candidates, self.tolerance)
+        self._threshold(self.selected)
+        if self.gate.static:
             is_expanded = yield from self._expand_group(n_refit)
-            if not is_expanded:
-                yield from self._refit(n_refit)
-                sparser = select_negligibly_worse(self.candidates, self.selected, self.null)
-                if sparser is not self.selected:
-                    yield from self._try_simpler(sparser, n_refit)
-                if not self.gate.is_static():
-                    yield from self._try_simpler(self.selected, n_refit, static=True)
-        self.done = True
+            if is_expanded:
+                return True
+        yield from self._refit(n_refit)
+        sparser = select_negligibly_worse(self.candidates, self.selected, self.null)
+        if sparser is not self.selected:
+            yield from self._try_sparser(sparser, n_refit)
+        return False
 
     def finish(self) -> None:
         """Load the weights of the incumbent, whenever training has stopped."""
@@ -332,17 +374,15 @@ class PenaltyPath:
             self.incumbent = last
         self._restore(self.incumbent)
 
-    def _try_simpler(self, candidate: Evaluation, n_steps: int, *, static: bool = False) -> Steps:
-        """Refit a candidate with fewer or static gates; keep it if it is not worse then."""
+    def _try_sparser(self, candidate: Evaluation, n_steps: int) -> Steps:
+        """Refit a candidate; keep the result if it is not worse."""
         before = self.incumbent
         self._threshold(candidate)
-        if not static or self._try_static():
-            yield from self._refit(n_steps)
-            is_sparse = self.incumbent.density <= STATIC_DENSIFICATION * before.density
-            if is_sparse and self.incumbent.is_not_worse(before, self.tolerance):
-                self.selected = candidate
-                return
-        self._restore(before)
+        yield from self._refit(n_steps)
+        if self.incumbent.is_not_worse(before, self.tolerance):
+            self.selected = candidate
+        else:
+            self._restore(before)
 
     def _try_static(self) -> bool:
         """Make the gates of the incumbent static, if it does not lose much; return whether."""
@@ -353,25 +393,11 @@ class PenaltyPath:
     def _expand_group(self, n_steps: int) -> Generator[None, None, bool]:
         """Open all gates of an interchangeable group; return whether the result is kept.
 
-        The gates must be static, without a great loss. If those of the incumbent are not, or the
-        inputs of its group are not interchangeable, the same is tried from the warm-up.
+        The gates must be static.
         """
-        selected, gate, found = self.incumbent, self.gate, list[Tensor]()
-        for start in (selected, self.candidates[0]):
-            self._restore(start)
-            if not self._try_static():
-                continue
-            group, exchanges = self.find_interchangeable()
-            found.append(group)
-            is_same = bool((group == found[0]).all())
-            if (
-                is_same
-                and group.any()
-                and are_interchangeable(self.incumbent, self.null, exchanges)
-            ):
-                break
-        else:
-            self._restore(selected)
+        selected, gate = self.incumbent, self.gate
+        group, exchanges = self.find_interchangeable()
+        if not group.any() or not are_interchangeable(selected, self.null, exchanges):
             return False
         self.network.expand(group)
         self.incumbent = self._evaluate(self.incumbent)
@@ -456,3 +482,9 @@ class PenaltyPath:
 def _geometric(first: float, factor: float, progress: float) -> float:
     penalty: float = first * factor**progress
     return penalty
+
+
+def time_fraction(gates: Tensor) -> float:
+    """Return the fraction of the steps at which a feature is open, weighted by open gates."""
+    n_open = gates.sum(dim=0)
+    return float((n_open**2).sum() / n_open.sum().clamp_min(1e-12)) / len(gates)

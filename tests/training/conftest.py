@@ -30,19 +30,19 @@ class Weights(NamedTuple):
     step: int
     penalty: float
     active: list[bool]
-    has_inputs: bool  # of the gating network
+    static: bool
     is_expanded: bool
 
 
 class FakeGate(nn.Module):
     """The interface of a gate that a path uses."""
 
-    def __init__(self, n_gates, *, has_inputs):
+    def __init__(self, n_gates):
         super().__init__()
         self.evidence, self.sampled = None, True
         self.bias = nn.Parameter(torch.zeros(1))
         self.register_buffer("active", torch.ones(n_gates, dtype=torch.bool))
-        self.register_buffer("input_active", torch.tensor([has_inputs]))
+        self.register_buffer("static", torch.tensor(False))
         self.set_penalty(0.0, 0.0)
 
     def set_penalty(self, penalty, gating_penalty):
@@ -51,9 +51,6 @@ class FakeGate(nn.Module):
     def set_sampled(self, sampled):
         self.sampled = sampled
 
-    def is_static(self):
-        return not self.input_active.any()
-
     def set_active(self, name, active):
         self.get_buffer(name).copy_(active)
 
@@ -61,9 +58,9 @@ class FakeGate(nn.Module):
 class FakeNetwork(nn.Module):
     """The interface of a network that a path uses. Its weights record the step of training."""
 
-    def __init__(self, n_gates, *, has_inputs):
+    def __init__(self, n_gates):
         super().__init__()
-        self.gate = FakeGate(n_gates, has_inputs=has_inputs)
+        self.gate = FakeGate(n_gates)
         self.weight = nn.Parameter(torch.zeros(1))
         self.register_buffer("made_at", torch.zeros(3, dtype=torch.float64))
         self.register_buffer("is_expanded", torch.tensor([False]))
@@ -75,9 +72,9 @@ class FakeNetwork(nn.Module):
 
     def weights(self):
         phase, step, penalty = self.made_at.tolist()
-        active, has_inputs = self.gate.active.tolist(), bool(self.gate.input_active.any())
+        active, static = self.gate.active.tolist(), bool(self.gate.static)
         expanded = bool(self.is_expanded)
-        return Weights(PHASES[int(phase)], int(step), penalty, active, has_inputs, expanded)
+        return Weights(PHASES[int(phase)], int(step), penalty, active, static, expanded)
 
     def slow_skip_connection(self):
         self.slowed.append(int(self.made_at[1]))
@@ -104,7 +101,7 @@ def run(
     n_iter_no_change=10,
     validated=True,
     usage=None,
-    has_inputs=False,
+    can_be_static=False,
     group=None,
     exchange=lambda weights: (0.0, 0.0),
 ):
@@ -112,16 +109,16 @@ def run(
 
     ``measure`` returns the loss and the density of weights, and optionally a standard error; the
     loss of the null model is 1. ``usage`` is the use of the gates, as a function of the weights:
-    by default all gates and inputs are used fully, and none can be closed. With ``has_inputs``,
-    the gating network has one input. ``group`` is that of the interchangeable gates, as a function
+    by default all gates are used fully, and none can be closed. Unless it ``can_be_static``, a
+    static network has a loss of 2. ``group`` is that of the interchangeable gates, as a function
     of the weights, and ``exchange`` the increase of the loss by an exchange, and its error.
     """
-    network = FakeNetwork(n_gates, has_inputs=has_inputs)
+    network = FakeNetwork(n_gates)
     gate = network.gate
 
     def gate_usage():
         used = torch.ones(n_gates) if usage is None else torch.tensor(usage(network.weights()))
-        return {"active": used, "input_active": gate.input_active.float()}
+        return {"active": used}
 
     def find_interchangeable():
         if group is None:
@@ -129,6 +126,12 @@ def run(
         increase, error = exchange(network.weights())
         exchanges = [evaluation_of(path.incumbent.loss + increase, error=error)]
         return torch.tensor(group(network.weights())), iter(exchanges)
+
+    def evaluate():
+        weights = network.weights()
+        return evaluation_of(
+            *((2.0,) if weights.static and not can_be_static else measure(weights))
+        )
 
     path = PenaltyPath(
         network,
@@ -139,10 +142,10 @@ def run(
         tolerance=tolerance,
         validated=validated,
         null=evaluation_of(1.0, 0.0),
-        evaluate=lambda: evaluation_of(*measure(network.weights())),
+        evaluate=evaluate,
         gate_usage=gate_usage,
         close_gates=lambda name, kept: gate.set_active(name, gate.get_buffer(name) & kept),
-        make_static=lambda: gate.set_active("input_active", gate.input_active & False),
+        make_static=lambda: gate.static.fill_(True),
         find_interchangeable=find_interchangeable,
         reset_optimizer=lambda: None,
     )

@@ -1,6 +1,7 @@
 """The path of penalties on a fake network with prescribed losses."""
 
 from collections import Counter
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def phases_of(taken):
     st.integers(0, 99),
 )
 def test_a_path_never_exceeds_its_steps_whatever_the_losses(
-    run, n_epochs, n_batches, n_samples, validated, has_inputs, seed
+    run, n_epochs, n_batches, n_samples, validated, can_be_static, seed
 ):
     numbers = np.random.default_rng(seed)
     path, taken = run(
@@ -64,7 +65,7 @@ def test_a_path_never_exceeds_its_steps_whatever_the_losses(
         n_batches=n_batches,
         n_samples=n_samples,
         validated=validated,
-        has_inputs=has_inputs,
+        can_be_static=can_be_static,
         usage=lambda weights: numbers.uniform(size=4).tolist(),
         group=lambda weights: GROUP if seed % 2 else [False] * 4,
     )
@@ -73,7 +74,8 @@ def test_a_path_never_exceeds_its_steps_whatever_the_losses(
     assert all(step.penalty >= 0 for step in taken)
     assert all(0 < step.size <= 1 for step in taken)
     stages = [min(PHASES.index(step.phase), PHASES.index("refit")) for step in taken]
-    assert stages == sorted(stages)  # a refit may follow a group expansion
+    # A refit may follow a group expansion, and a second path the refit of static gates.
+    assert stages == sorted(stages) or can_be_static
     assert path.gate.sampled
     assert path.gate.bias.requires_grad
     assert sum(row["selected"] for row in path.table()) <= 1
@@ -283,31 +285,69 @@ def test_a_sparser_candidate_is_kept_if_it_is_not_worse_after_a_refit(run, spars
     assert [row["density"] for row in path.table() if row["selected"]] == [path.selected.density]
 
 
-@pytest.mark.parametrize(
-    ("static_refit", "is_kept"),
-    [
-        ((0.015, 0.5), True),
-        ((0.015, 0.9), True),
-        ((0.015, 1.0), True),
-        ((0.010, 0.5), True),
-        ((0.016, 0.5), False),
-        ((0.016, 0.5, 0.002), True),
-    ],
-    ids=["same", "denser", "twice as dense", "better", "worse", "within a standard error"],
-)
-def test_gates_that_are_the_same_for_all_windows_are_kept_if_they_are_not_worse(
-    run, static_refit, is_kept
-):
-    known = of_phases(**TYPICAL | {"path": [(0.02, 0.5), CLOSED], "refit": (0.015, 0.5)})
+# ------------------------------------------------------------------------------ static gates
+
+
+def run_with_static(run, *, used, static=(0.2, 0.8), other=(0.2, 0.4), **options):
+    """Run with these refits of static gates and others; static ones are ``used`` so much."""
 
     def measure(weights):
-        if not weights.has_inputs and weights.phase == "refit":
-            return static_refit
-        return known(weights)
+        if weights.phase == "warm-up":
+            return 0.3, 1.0
+        if weights.phase == "path" and weights.penalty > 0.5:
+            return CLOSED
+        return static if weights.static else other
 
-    path, _ = run(measure, has_inputs=True, usage=lambda weights: [1.0] * 4)
-    assert bool(path.gate.input_active.any()) == (not is_kept)
-    assert path.incumbent.loss == pytest.approx(static_refit[0] if is_kept else 0.015)
+    path, taken = run(measure, can_be_static=True, usage=lambda weights: [used] * 4, **options)
+    return path, phases_of(taken)
+
+
+def test_static_gates_that_are_open_at_few_steps_are_kept_whatever_others_may_reach(run):
+    path, phases = run_with_static(run, used=0.4, other=(0.1, 0.1))
+    assert phases == ["warm-up", "path", "refit"]
+    assert path.gate.static
+    assert path.incumbent.loss == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_static"),
+    [
+        ((0.2, 0.4), False),
+        ((0.19, 0.1), False),
+        ((0.2, 0.41), True),
+        ((0.1, 0.41), True),
+        ((0.201, 0.1), True),
+    ],
+    ids=["half", "better", "not half", "better but not half", "worse"],
+)
+def test_gates_that_depend_on_the_window_replace_dense_static_ones_if_half_suffice(
+    run, other, is_static
+):
+    path, phases = run_with_static(run, used=0.6, other=other)
+    assert phases == ["warm-up", "path", "refit", "path", "refit"]
+    assert bool(path.gate.static) == is_static
+    assert path.incumbent.density == (0.8 if is_static else other[1])
+    selected = [row["density"] for row in path.table() if row["selected"]]
+    assert selected == [path.incumbent.density]
+
+
+def test_if_the_warm_up_cannot_be_made_static_the_gates_depend_on_the_window(run):
+    path, taken = run(of_phases(**TYPICAL))
+    assert phases_of(taken) == ["warm-up", "path", "refit"]
+    assert not path.gate.static
+
+
+def test_two_paths_share_the_steps(run):
+    _, taken = run(
+        lambda weights: (0.3 if weights.phase == "warm-up" else 0.2, 1.0),
+        can_be_static=True,
+        n_epochs=30,
+    )
+    lengths = [
+        (phase, len(list(steps))) for phase, steps in groupby(taken, lambda step: step.phase)
+    ]
+    first, second = (n for phase, n in lengths if phase == "path")
+    assert 0.5 < first / second < 2
 
 
 # ------------------------------------------------------------------------------ groups
@@ -320,14 +360,14 @@ def run_with_group(run, *, increase=0.02, error=0.0, expanded=0.2, static_cost=0
         density = sum(weights.active) / 8
         if weights.phase == "path" and weights.penalty > 0.5:
             return CLOSED
-        cost = 0.0 if weights.has_inputs else static_cost
+        cost = static_cost if weights.static else 0.0
         if weights.is_expanded:
             return expanded, density
         return {"warm-up": 0.4, "path": 0.2, "refit": 0.19}[weights.phase] + cost, density
 
     path, taken = run(
         measure,
-        has_inputs=True,
+        can_be_static=True,
         usage=lambda weights: [float(is_open) for is_open in FIRST],
         group=lambda weights: GROUP,
         exchange=lambda weights: (increase, error),
@@ -342,7 +382,7 @@ def test_a_group_is_expanded_if_exchanging_its_inputs_costs_little(run, options)
     path, phases = run_with_group(run, **options)
     assert path.gate.active.tolist() == GROUP
     assert phases == ["warm-up", "path", "group expansion"]
-    assert not path.gate.input_active.any()
+    assert path.gate.static
     assert path.network.weights().is_expanded
 
 
@@ -355,8 +395,7 @@ def test_a_group_is_not_expanded_otherwise_and_the_selected_candidate_is_refit(r
     path, phases = run_with_group(run, **options)
     assert path.gate.active.tolist() == FIRST
     assert phases[-1] == "refit"
-    # The inputs are open again, unless static gates are as good after the refit.
-    assert bool(path.gate.input_active.all()) == ("static_cost" in options)
+    assert bool(path.gate.static) == ("static_cost" not in options)
     assert not path.network.weights().is_expanded
     assert path.incumbent.loss == pytest.approx(0.19)
 

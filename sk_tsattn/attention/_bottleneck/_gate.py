@@ -53,6 +53,8 @@ class BottleneckGate(nn.Module):
     sampled : bool
         Whether gates are sampled in training. Otherwise training uses the medians, and the
         penalty is 0.
+    static : bool
+        Whether the gates are the same for all windows. Their logits are then the biases alone.
     active, input_active : Tensor of bool, of the shape of the mode
         Buffers: gates, and input gates of the gating network, that are not pruned. Pruned gates
         are 0, except where they are sampled.
@@ -89,7 +91,7 @@ class BottleneckGate(nn.Module):
         T, F = n_timesteps, n_features
         shape = {"both": (T, F), "time": (T, 1), "feature": (1, F)}[attention_mode]
         self.penalty = self.gating_penalty = 0.0
-        self.sampled = True
+        self.sampled, self.static = True, False
         self.bias = nn.Parameter(torch.full(shape, INITIAL_LOGIT / LOGIT_SCALE))  # b
         initial = INITIAL_INPUT_LOGIT / LOGIT_SCALE
         self.input_logits = nn.Parameter(torch.full((T, F), initial))  # logits of r
@@ -105,29 +107,33 @@ class BottleneckGate(nn.Module):
         X = zero_padding(X, mask)
         if self.training and self.sampled:
             input_gates, input_penalty = sample(LOGIT_SCALE * self.input_logits, INPUT_LOGIT_BOUND)
-            logits = self.gating_network(X * input_gates, mask, self.window_bias(X, mask))
-            gates, penalty = sample(logits, LOGIT_BOUND)
-            penalty = self.penalty * penalty + self.gating_penalty * input_penalty
+            gates, penalty = sample(self._logits(X, mask, input_gates), LOGIT_BOUND)
+            penalty = self.penalty * penalty
+            if not self.static:
+                penalty = penalty + self.gating_penalty * input_penalty
         else:
-            input_gates, penalty = self.input_gates(), X.new_zeros(X.shape[0])
-            gates = self.gates_from_logits(self._logits(X, mask, input_gates), mask)
+            logits = self._logits(X, mask, self.input_gates(), all_gates=False)
+            gates, penalty = self.gates_from_logits(logits, mask), X.new_zeros(X.shape[0])
         gates = override_gates(zero_padding(gates.expand_as(X), mask), mask)
         return X * gates, gates, penalty
 
     def openness(self, X: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return how nearly each gate that is not pruned is open: σ(logit), of its own shape."""
         X = zero_padding(X, mask)
-        logits = self._logits(X, mask, self.input_gates())
+        logits = self._logits(X, mask, self.input_gates(), all_gates=False)
         return zero_padding(torch.sigmoid(logits) * self.active, mask)
 
-    def _logits(self, X: Tensor, mask: Tensor | None, input_gates: Tensor) -> Tensor:
-        """Return logits of the gates that are not pruned; those of others are not defined."""
-        bias = self.window_bias(X, mask, all_gates=False)
-        # Without inputs, the network has one result for all windows. (An exported graph cannot
-        # branch on values.)
-        is_constant = mask is None and not torch.compiler.is_compiling() and not input_gates.any()
-        inputs = (X[:1] if is_constant else X) * input_gates
-        logits: Tensor = self.gating_network(inputs, mask, bias)
+    def _logits(
+        self, X: Tensor, mask: Tensor | None, input_gates: Tensor, *, all_gates: bool = True
+    ) -> Tensor:
+        """Return the logits of the gates of the windows X (B, T, F).
+
+        Without ``all_gates`` those of pruned gates are not defined.
+        """
+        if self.static:
+            return (LOGIT_SCALE * self.bias).expand(X.shape[0], -1, -1)
+        bias = self.window_bias(X, mask, all_gates=all_gates)
+        logits: Tensor = self.gating_network(X * input_gates, mask, bias)
         return logits
 
     def window_bias(self, X: Tensor, mask: Tensor | None, *, all_gates: bool = True) -> Tensor:
@@ -149,9 +155,13 @@ class BottleneckGate(nn.Module):
         evidence = self.evidence(X[:, :, features], mask, features)
         return self.bias + torch.zeros_like(X).index_copy(2, features, evidence)
 
-    def is_static(self) -> bool:
-        """Return whether all windows have the same gates, except padding."""
-        return self.evidence is None and not self.input_gates().any()
+    def get_extra_state(self) -> bool:
+        """Return ``static``, which is a part of the state."""
+        return self.static
+
+    def set_extra_state(self, state: bool) -> None:
+        """Set ``static``."""
+        self.static = state
 
     def input_gates(self) -> Tensor:
         """Return the input gates of the gating network in prediction, (T, F)."""
@@ -180,6 +190,7 @@ class BottleneckGate(nn.Module):
         """Let all gates and inputs be open, and set the baselines."""
         self.active.fill_(True)
         self.input_active.fill_(True)
+        self.static = False
         self.baselines.copy_(baselines)
 
     @torch.no_grad()
@@ -195,11 +206,9 @@ class BottleneckGate(nn.Module):
         fraction : Tensor of shape ()
             The mean of these gates before.
         """
-        X = torch.zeros_like(self.input_logits)[None]
-        logits = self.gating_network(X, None, self.bias)
-        fraction = (self.gates_from_logits(logits, None)[0] * group).sum() / group.sum()
+        logits = LOGIT_SCALE * self.bias
+        fraction = (self.gates_from_logits(logits, None) * group).sum() / group.sum()
         self.active |= group
-        logits = logits[0]
         self.bias.add_(torch.where(group, (LOGIT_BOUND - logits) / LOGIT_SCALE, 0.0))
         return fraction
 
@@ -236,7 +245,7 @@ class BottleneckGate(nn.Module):
 
     @torch.no_grad()
     def make_static(self, X: Tensor, mask: Tensor | None = None) -> None:
-        """Make the gates the same for all windows, as open as before on average over X.
+        """Make the gates static, as open as before on average over X.
 
         Parameters
         ----------
@@ -244,14 +253,13 @@ class BottleneckGate(nn.Module):
         mask : Tensor of shape (B, T) or None, default=None
         """
         before = self._mean_logits(X, mask)
+        self.static = True
         self.input_active.fill_(False)
-        if self.evidence is not None:
-            self.evidence.out.zero_()
         self.bias.add_((before - self._mean_logits(X, mask)) / LOGIT_SCALE)
 
     def _mean_logits(self, X: Tensor, mask: Tensor | None) -> Tensor:
         """Return the mean over windows of the clipped logits of prediction."""
         X = zero_padding(X, mask)
-        logits = self.gating_network(X * self.input_gates(), mask, self.window_bias(X, mask))
+        logits = self._logits(X, mask, self.input_gates())
         mean: Tensor = logits.clamp(-LOGIT_BOUND, LOGIT_BOUND).mean(dim=0)
         return mean
