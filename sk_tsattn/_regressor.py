@@ -153,7 +153,7 @@ class AttentionLSTMRegressor(RegressorMixin, BaseAttentionLSTM):  # type: ignore
 
     compile : bool, default=False
         Compile the training steps with ``torch.compile``. It takes up to a minute before the first
-        step. See the page on speed before you set it.
+        step. The page on speed says what it gains.
 
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, the order of batches, dropout and sampled gates. An int gives
