@@ -68,8 +68,11 @@ def first_value(value: Any) -> Any:
     return values[0]
 
 
-def check_same(values: dict[str, Any]) -> None:
-    """Raise a ValueError if the processes differ in any of these values, by its name."""
+def check_same(values: dict[str, Any], advice: str) -> None:
+    """Raise a ValueError if the processes differ in any of these values, by its name.
+
+    ``advice`` says what to do then.
+    """
     if n_processes() == 1:
         return
     everywhere: list[Any] = [None] * n_processes()
@@ -78,7 +81,5 @@ def check_same(values: dict[str, Any]) -> None:
         if any(other[name] != value for other in everywhere):
             raise ValueError(
                 f"The processes of a group fit one model, each on its share of the same data. Got "
-                f"{name} = {', '.join(str(other[name]) for other in everywhere)} instead; give all "
-                "the same, or call torch.distributed.destroy_process_group() before fits that "
-                "each process does by itself."
+                f"{name} = {', '.join(str(other[name]) for other in everywhere)} instead; {advice}."
             )

@@ -29,7 +29,7 @@ from ._interchange import find_interchangeable
 from ._path import PenaltyPath, has_penalty
 from ._precision import PRECISIONS, MixedPrecision
 from ._selection import lowest_penalty
-from ._shared_steps import SharedSteps, check_same_fit
+from ._shared_steps import SharedSteps, check_same_fit, check_same_weights
 from ._stopping import StopTraining, is_raised_by_callback
 from ._user_callbacks import check_monitors
 
@@ -183,6 +183,8 @@ def train(
         net.module_.eval()
         for row in net.history:  # the losses of all batches would outweigh the net in a pickle
             row["batches"] = []
+    if n_processes() > 1:
+        check_same_weights(net)
     if phases and interrupted is None:
         check_convergence(net, training, validation)
     best_epoch = n_before + report.n_complete

@@ -46,7 +46,6 @@ def check_same_fit(
     net: NeuralNet, training: WindowDataset, validation: WindowDataset | None, n_epochs: int
 ) -> None:
     """Raise a ValueError unless all processes fit the same network to the same data."""
-    weights = torch.cat([p.detach().reshape(-1) for p in net.module_.parameters()])
     check_same(
         {
             "the number of training windows": len(training),
@@ -54,9 +53,24 @@ def check_same_fit(
             "max_epochs": n_epochs,
             "batch_size": net.batch_size,
             "the checksum of the targets": _checksum(training.y),
-            "the checksum of the initial weights": _checksum(weights),
-        }
+            "the checksum of the initial weights": _checksum_of_weights(net),
+        },
+        "give all the same, or call torch.distributed.destroy_process_group() before fits that "
+        "each process does by itself",
     )
+
+
+def check_same_weights(net: NeuralNet) -> None:
+    """Raise a ValueError unless all processes have trained the network to the same weights."""
+    check_same(
+        {"the checksum of the fitted weights": _checksum_of_weights(net)},
+        "use machines of one kind, with the same versions and numbers of threads, since each "
+        "process decides by losses that it computes itself",
+    )
+
+
+def _checksum_of_weights(net: NeuralNet) -> str:
+    return _checksum(torch.cat([p.detach().reshape(-1) for p in net.module_.parameters()]))
 
 
 def _checksum(values: torch.Tensor) -> str:
