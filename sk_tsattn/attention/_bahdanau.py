@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ._padding import masked_softmax
+from ._tanh import tanh
 
 
 class BahdanauScore(nn.Module):
@@ -38,7 +39,7 @@ class BahdanauScore(nn.Module):
         self.value = nn.Linear(units, 1, bias=False)  # v_a
 
     def forward(self, keys: Tensor, query: Tensor, mask: Tensor | None = None) -> Tensor:
-        units = (self.query(query)[:, None, :] + self.key(keys)).tanh()  # (B, L, n')
+        units = tanh(self.query(query)[:, None, :] + self.key(keys))  # (B, L, n')
         logits = self.value(units)[:, :, 0]  # e_ij: (B, L)
         return masked_softmax(logits, mask, dim=1)  # α_ij: (B, L)
 

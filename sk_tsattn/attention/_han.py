@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ._padding import masked_softmax
+from ._tanh import tanh
 
 
 class HANScore(nn.Module):
@@ -43,7 +44,7 @@ class HANScore(nn.Module):
     def forward(
         self, keys: Tensor, query: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        units = self.key(keys).tanh()  # eq. 5: u_it (B, L, S)
+        units = tanh(self.key(keys))  # eq. 5: u_it (B, L, S)
         logits = self.query(units)[:, :, 0]  # u_itᵀ u_w: (B, L)
         return masked_softmax(logits, mask, dim=1)  # eq. 6: (B, L)
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from .._padding import zero_padding
+from .._tanh import tanh
 from ._gate import BottleneckGate
-from ._gating_network import tanh
 
 # Smaller changes of a gate count as none.
 NEGLIGIBLE_CHANGE = 0.03
