@@ -61,3 +61,16 @@ def test_a_slow_skip_connection_predicts_as_before_and_changes_like_one_of_20_in
     # All weights move by 0.01: independent inputs of variance 1 move it by 0.01 times the root.
     moved = (before - network(X)).item() / n_inputs**0.5
     assert moved == pytest.approx(0.01 * min(n_inputs, 20) ** 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["time", "feature", "both"])
+def test_without_any_gate_the_prediction_is_constant_and_attention_uniform(mode):
+    network = BottleneckLSTM(6, 4, 1, attention_mode=mode).eval()
+    network.gate.set_active("active", network.gate.active & False)
+    with torch.no_grad():
+        prediction, weights = network.attend(torch.randn(5, 6, 4))
+    torch.testing.assert_close(prediction, prediction[:1].expand(5, 1))
+    assert not weights["gate"].any()
+    assert not weights["gate_sensitivity"].any()
+    own = weights["cell" if mode == "both" else mode]
+    torch.testing.assert_close(own, torch.full_like(own, 1 / own[0].numel()))

@@ -130,7 +130,9 @@ class BottleneckGate(nn.Module):
 
         Without ``all_gates`` those of pruned gates are not defined.
         """
-        if self.static:
+        # An exported graph cannot branch on values.
+        any_gate = all_gates or torch.compiler.is_compiling() or bool(self.active.any())
+        if self.static or not any_gate:
             return (LOGIT_SCALE * self.bias).expand(X.shape[0], -1, -1)
         bias = self.window_bias(X, mask, all_gates=all_gates)
         logits: Tensor = self.gating_network(X * input_gates, mask, bias)
