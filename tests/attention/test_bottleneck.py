@@ -44,6 +44,42 @@ def test_if_all_gates_are_closed_the_prediction_is_constant_and_attention_unifor
         torch.testing.assert_close(weight, torch.full_like(weight, 1 / weight[0].numel()))
 
 
+@every_mode
+@pytest.mark.parametrize("sampled", [True, False])
+def test_static_gates_depend_on_no_window_and_are_as_open_as_before_on_average(
+    windows, network_with, mode, sampled
+):
+    network, X = network_with(mode, logits=1.0, input_logit=4.0), windows()
+    gate = network.gate
+    torch.nn.init.normal_(gate.gating_network.out.weight, std=0.02)
+    before = gate(X)[1]
+    assert not torch.allclose(before, before[:1].expand_as(before))
+    assert not gate.static
+    gate.make_static(X)
+    static = gate(X)[1]
+    torch.testing.assert_close(static, static[:1].expand_as(static), rtol=0, atol=0)
+    torch.testing.assert_close(static[0], before.mean(dim=0), rtol=0, atol=0.05)
+    network.train()
+    gate.set_sampled(sampled)
+    gate.set_penalty(1.0, 1.0)
+    Z, gates, penalty = gate(X)
+    assert (gates == static).all() != sampled  # each window has noise of its own
+    assert penalty.unique().numel() == 1  # and no price for the inputs of the gating network
+    (Z.sum() + penalty.sum()).backward()
+    assert gate.bias.grad.any()
+    assert gate.gating_network.out.weight.grad is None
+    assert gate.input_logits.grad is None
+
+
+def test_whether_gates_are_static_is_saved_with_the_weights(windows, network_with):
+    network, other = network_with(logits=1.0), network_with(logits=0.5)
+    network.gate.make_static(windows())
+    other.load_state_dict(network.state_dict())
+    assert other.gate.static
+    other.load_state_dict(network_with(logits=1.0).state_dict())
+    assert not other.gate.static
+
+
 @pytest.mark.parametrize("shape", [(20, 10), (5, 4), (2, 3)])
 def test_a_slow_skip_connection_predicts_as_before_and_changes_like_one_of_20_inputs(shape):
     network = BottleneckLSTM(*shape, 1).double().eval()

@@ -5,10 +5,11 @@ from itertools import groupby
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sk_tsattn._training._path import PHASES, REFIT_STEP_SIZE, STATIC_LOSS
+from sk_tsattn._training._path import PHASES, REFIT_STEP_SIZE, STATIC_LOSS, time_fraction
 from sk_tsattn._training._selection import NEGLIGIBLE, lowest_penalty
 
 GROUP = [True, True, False, False]
@@ -335,6 +336,20 @@ def test_if_the_warm_up_cannot_be_made_static_the_gates_depend_on_the_window(run
     path, taken = run(of_phases(**TYPICAL))
     assert phases_of(taken) == ["warm-up", "path", "refit"]
     assert not path.gate.static
+
+
+@pytest.mark.parametrize(
+    ("gates", "fraction"),
+    [
+        ([[1, 0], [1, 0], [1, 0], [1, 0]], 1.0),  # one feature at all steps
+        ([[1, 0], [0, 0], [0, 0], [0, 1]], 0.25),  # two features, each at a step
+        ([[1, 1], [1, 0], [1, 0], [1, 0]], (4 * 1 + 1 * 0.25) / 5),
+        ([[0, 0], [0, 0], [0, 0], [0, 0]], 0.0),
+        ([[1, 0, 1]], 1.0),  # gates of features
+    ],
+)
+def test_the_fraction_of_steps_is_that_of_the_features_in_use(gates, fraction):
+    assert time_fraction(torch.tensor(gates, dtype=torch.float32)) == pytest.approx(fraction)
 
 
 def test_two_paths_share_the_steps(run):

@@ -30,7 +30,7 @@ def quick(**changes):
 def weights_of(model):
     """Return the weights as bytes."""
     state = model.net_.module_.state_dict()
-    return pickle.dumps({k: v.numpy() if torch.is_tensor(v) else v for k, v in state.items()})
+    return pickle.dumps({name: value.cpu().numpy() for name, value in state.items()})
 
 
 @MODES

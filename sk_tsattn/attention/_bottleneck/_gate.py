@@ -157,13 +157,13 @@ class BottleneckGate(nn.Module):
         evidence = self.evidence(X[:, :, features], mask, features)
         return self.bias + torch.zeros_like(X).index_copy(2, features, evidence)
 
-    def get_extra_state(self) -> bool:
-        """Return ``static``, which is a part of the state."""
-        return self.static
+    def get_extra_state(self) -> Tensor:
+        """Return ``static``, which is a part of the state. (A graph cannot branch on a buffer.)"""
+        return torch.tensor(self.static)
 
-    def set_extra_state(self, state: bool) -> None:
+    def set_extra_state(self, state: Tensor) -> None:
         """Set ``static``."""
-        self.static = state
+        self.static = bool(state)
 
     def input_gates(self) -> Tensor:
         """Return the input gates of the gating network in prediction, (T, F)."""
