@@ -485,6 +485,11 @@ def _geometric(first: float, factor: float, progress: float) -> float:
 
 
 def time_fraction(gates: Tensor) -> float:
-    """Return the fraction of the steps at which a feature is open, weighted by open gates."""
+    """Return the fraction of the steps at which a feature is open, weighted by open gates.
+
+    It is 0 for gates of features, which have no steps.
+    """
+    if len(gates) == 1:
+        return 0.0
     n_open = gates.sum(dim=0)
     return float((n_open**2).sum() / n_open.sum().clamp_min(1e-12)) / len(gates)

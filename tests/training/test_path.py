@@ -345,7 +345,7 @@ def test_if_the_warm_up_cannot_be_made_static_the_gates_depend_on_the_window(run
         ([[1, 0], [0, 0], [0, 0], [0, 1]], 0.25),  # two features, each at a step
         ([[1, 1], [1, 0], [1, 0], [1, 0]], (4 * 1 + 1 * 0.25) / 5),
         ([[0, 0], [0, 0], [0, 0], [0, 0]], 0.0),
-        ([[1, 0, 1]], 1.0),  # gates of features
+        ([[1, 0, 1]], 0.0),  # gates of features
     ],
 )
 def test_the_fraction_of_steps_is_that_of_the_features_in_use(gates, fraction):
