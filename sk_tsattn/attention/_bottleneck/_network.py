@@ -39,7 +39,8 @@ class BottleneckLSTM(nn.Module):
 
     The estimator trains the network in stages: a warm-up without penalty, a path of rising
     penalties along which the gates close, selection of a candidate of this path, and a refit
-    without noise. The user guide describes them.
+    without noise. On the path the gates are static, the same for all windows. Others follow a path
+    of their own where static ones would lose much or say little. The user guide describes it.
 
     Parameters
     ----------
