@@ -48,6 +48,17 @@ def test_the_code_of_a_page_prints_what_it_shows(page, monkeypatch, tmp_path):
     plt.close("all")
 
 
+def test_an_included_part_begins_and_ends_with_text_of_its_file():
+    include = re.compile(
+        r"^```{include} (\S+)\n:start-after: \"(.+)\"\n:end-before: \"(.+)\"", re.M
+    )
+    parts = [(page, *match) for page in PAGES for match in include.findall(page.read_text("utf-8"))]
+    assert parts
+    for page, file, start, end in parts:
+        _, part = (page.parent / file).read_text("utf-8").split(start, maxsplit=1)
+        assert end in part, f"{page.name}: {end}"
+
+
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda p: p.name
 )
