@@ -37,7 +37,7 @@ def find_interchangeable(
 ) -> tuple[Tensor, Iterator[Evaluation]]:
     """Find gates with similar inputs, and evaluate the network with these exchanged.
 
-    The gating network must have no inputs. The similarity of an input is its mean absolute
+    The gates must be static. The similarity of an input is its mean absolute
     correlation with the inputs of the other open gates, on a subsample of the training set.
 
     Returns
